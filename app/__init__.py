@@ -1,0 +1,1 @@
+"""Octet, a desktop chat for Mixtral 8x7B."""

@@ -1,0 +1,254 @@
+"""What crosses the pipe between the window's process and the engine's: frozen dataclasses.
+
+The parent sends requests, the child answers with events. Every job that the parent starts
+(`Load`, `Generate`, `CountTokens`) ends with exactly one closing event of the same `job_id`:
+`Loaded`, `Finished`, `TokensCounted` or `Failed`. A child that dies closes the pipe, which the
+client turns into the same kind of ending.
+
+Knows nothing of llama.cpp, of pipes or of Qt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class StoppedBy(str, Enum):
+    """Why a reply ended."""
+
+    END = "end"  # the model closed its reply
+    STOP = "stop"  # the user asked
+    LENGTH = "length"  # `max_tokens` were made
+    CONTEXT = "context"  # the context is full
+
+
+class PromptFormat(str, Enum):
+    """How messages become ids; the file decides it, see `app.core.prompt`."""
+
+    MISTRAL_V1 = "mistral-v1"
+    CHATML = "chatml"
+    RAW = "raw"  # a base model: text is continued, there are no roles
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParameters:
+    """How a model is loaded. Zero means: the engine chooses by the sentence beside it."""
+
+    model_path: str
+    context_tokens: int = 0  # the least of the model's own context and 16,384
+    batch_tokens: int = 0  # 512
+    microbatch_tokens: int = 0  # measured at load: one operation stays under 100 ms
+    threads: int = 0  # physical cores
+    gpu_layers: int = 0
+    kv_type: str = "f16"  # f16, q8_0, q4_0
+    flash_attention: bool = True
+    use_mmap: bool = True
+    use_extra_bufts: bool = False  # repacking: copies most weights into RAM a second time
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. `temperature` 0 is greedy; `seed` None is a fresh one."""
+
+    temperature: float = 0.7
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    repeat_last_tokens: int = 64
+    seed: int | None = None
+    max_tokens: int = 0  # 0: until the model ends or the context is full
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    """One message for the model.
+
+    `token_ids` are what the model itself produced for a reply (without the end token); they are
+    used in place of the text when `vocabulary_hash` is the loaded model's.
+    """
+
+    role: str
+    text: str
+    token_ids: tuple[int, ...] = ()
+    vocabulary_hash: str = ""
+
+
+# --- requests: parent to child ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model, in place of the one that is loaded."""
+
+    job_id: int
+    parameters: EngineParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Produce one reply.
+
+    With `continue_last`, the last message is a stopped reply and new text is appended to it.
+    With `raw`, the messages' texts are joined and continued without any template.
+    """
+
+    job_id: int
+    messages: tuple[PromptMessage, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    raw: bool = False
+    continue_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CountTokens:
+    """Count what `messages` take as a prompt; answered also while a reply is under way."""
+
+    job_id: int
+    messages: tuple[PromptMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the job early; it still ends with its own closing event."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Answered by `Pong` from the listening thread, also while the engine works."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Free everything and end the process."""
+
+
+Request = Load | Generate | CountTokens | Stop | Ping | Shutdown
+
+
+# --- events: child to parent -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgressed:
+    """The file is being read ahead, or the context prepared."""
+
+    job_id: int
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What the engine holds now.
+
+    `microbatch_tokens`, `threads` and `context_tokens` are the values in force.
+    """
+
+    path: str
+    name: str
+    quant: str
+    file_bytes: int
+    context_tokens: int
+    vocabulary_hash: str
+    prompt_format: PromptFormat
+    threads: int
+    microbatch_tokens: int
+    device: str  # "CPU", or the GPU's description
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Closing event of `Load`."""
+
+    job_id: int
+    model: LoadedModel
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgressed:
+    """The prompt is being read: `done_tokens` of `total_tokens`, of which `reused_tokens` were cached.
+
+    `dropped_messages` oldest messages no longer fit the context; they are not in the prompt.
+    """
+
+    job_id: int
+    done_tokens: int
+    total_tokens: int
+    reused_tokens: int
+    dropped_messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextGenerated:
+    """More of the reply. `text` is whole characters; `token_ids` are all ids since the last event.
+
+    `context_used_tokens` counts everything that the context holds after these ids.
+    """
+
+    job_id: int
+    text: str
+    token_ids: tuple[int, ...]
+    context_used_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Closing event of `Generate`. Times in seconds."""
+
+    job_id: int
+    stopped_by: StoppedBy
+    prompt_tokens: int
+    reused_tokens: int
+    completion_tokens: int
+    prefill_seconds: float
+    decode_seconds: float
+    seed: int
+    dropped_messages: int
+    context_used_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokensCounted:
+    """Closing event of `CountTokens`."""
+
+    job_id: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Closing event of a job that could not be done: a sentence for the user.
+
+    `fatal` means that the engine's process is gone and a new one must be started.
+    """
+
+    job_id: int
+    sentence: str
+    details: str = ""
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Answer to `Ping`."""
+
+    number: int
+
+
+Event = (
+    LoadProgressed
+    | Loaded
+    | PromptProgressed
+    | TextGenerated
+    | Finished
+    | TokensCounted
+    | Failed
+    | Pong
+)

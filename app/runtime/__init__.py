@@ -1,0 +1,1 @@
+"""The worker threads, and the facades that the window talks to. QtCore only."""
