@@ -4,6 +4,7 @@
     ├── DataFolderError      the data folder or the chats in it can't be read or written
     ├── ModelFileError       a model file that can't be used as it is
     ├── PromptError          a conversation that the model's format can't express, or that is too long
+    ├── InstallationError    files of Octet's own are missing
     └── EngineError          the engine refused, failed or died
 
 Anything else that escapes is a defect of ours.
@@ -26,6 +27,10 @@ class ModelFileError(OctetError):
 
 class PromptError(OctetError):
     """A conversation that the model's prompt format can't express, or that is too long."""
+
+
+class InstallationError(OctetError):
+    """Files of Octet's own are missing or damaged."""
 
 
 class EngineError(OctetError):
