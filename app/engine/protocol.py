@@ -1,9 +1,10 @@
 """What crosses the pipe between the window's process and the engine's: frozen dataclasses.
 
 The parent sends requests, the child answers with events. Every job that the parent starts
-(`Load`, `Generate`, `CountTokens`) ends with exactly one closing event of the same `job_id`:
-`Loaded`, `Finished`, `TokensCounted` or `Failed`. A child that dies closes the pipe, which the
-client turns into the same kind of ending.
+(`Load`, `Generate`, `CountTokens`, `TokenizePrompt`) ends with exactly one closing event of the
+same `job_id`: `Loaded`, `Finished`, `TokensCounted`, `PromptTokenized` or `Failed`. A child that
+dies closes the pipe, which the client turns into a `Failed` for every open job, or, when none is
+open, into one with the `job_id` 0. Ids of jobs begin with 1.
 
 Knows nothing of llama.cpp, of pipes or of Qt.
 """
@@ -11,24 +12,18 @@ Knows nothing of llama.cpp, of pipes or of Qt.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
+
+from app.core.prompt_format import PromptFormat as PromptFormat
 
 
-class StoppedBy(str, Enum):
+class StoppedBy(StrEnum):
     """Why a reply ended."""
 
     END = "end"  # the model closed its reply
     STOP = "stop"  # the user asked
     LENGTH = "length"  # `max_tokens` were made
     CONTEXT = "context"  # the context is full
-
-
-class PromptFormat(str, Enum):
-    """How messages become ids; the file decides it, see `app.core.prompt`."""
-
-    MISTRAL_V1 = "mistral-v1"
-    CHATML = "chatml"
-    RAW = "raw"  # a base model: text is continued, there are no roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +40,7 @@ class EngineParameters:
     flash_attention: bool = True
     use_mmap: bool = True
     use_extra_bufts: bool = False  # repacking: copies most weights into RAM a second time
+    vocabulary_only: bool = False  # enough for `CountTokens` and `TokenizePrompt`, and quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ class PromptMessage:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Load a model, in place of the one that is loaded."""
+    """Load a model, in place of the one that is loaded. If it fails, none is loaded."""
 
     job_id: int
     parameters: EngineParameters
@@ -92,6 +88,7 @@ class Generate:
 
     With `continue_last`, the last message is a stopped reply and new text is appended to it.
     With `raw`, the messages' texts are joined and continued without any template.
+    A reply without text is left out, since it was stopped before its first word.
     """
 
     job_id: int
@@ -103,10 +100,23 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class CountTokens:
-    """Count what `messages` take as a prompt; answered also while a reply is under way."""
+    """Count what `messages` take as a prompt; answered also while a reply is under way.
+
+    Nothing is dropped. Messages that end with a reply count as they will when it is followed.
+    """
 
     job_id: int
     messages: tuple[PromptMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizePrompt:
+    """Tell the ids of `messages` as a prompt, strictly: what the format refuses fails."""
+
+    job_id: int
+    messages: tuple[PromptMessage, ...]
+    continue_last: bool = False
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +138,7 @@ class Shutdown:
     """Free everything and end the process."""
 
 
-Request = Load | Generate | CountTokens | Stop | Ping | Shutdown
+Request = Load | Generate | CountTokens | TokenizePrompt | Stop | Ping | Shutdown
 
 
 # --- events: child to parent -----------------------------------------------------------------
@@ -147,7 +157,9 @@ class LoadProgressed:
 class LoadedModel:
     """What the engine holds now.
 
-    `microbatch_tokens`, `threads` and `context_tokens` are the values in force.
+    `microbatch_tokens`, `threads` and `context_tokens` are the values in force; the first two are
+    0 when only the vocabulary is loaded. `notice` is a sentence for the user, empty mostly: the
+    file asks for a chat format that the engine doesn't speak.
     """
 
     path: str
@@ -160,6 +172,7 @@ class LoadedModel:
     threads: int
     microbatch_tokens: int
     device: str  # "CPU", or the GPU's description
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class PromptProgressed:
-    """The prompt is being read: `done_tokens` of `total_tokens`, of which `reused_tokens` were cached.
+    """The prompt is being read: `done_tokens` of `total_tokens`; `reused_tokens` were cached.
 
     `dropped_messages` oldest messages no longer fit the context; they are not in the prompt.
     """
@@ -223,6 +236,14 @@ class TokensCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptTokenized:
+    """Closing event of `TokenizePrompt`."""
+
+    job_id: int
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Closing event of a job that could not be done: a sentence for the user.
 
@@ -249,6 +270,7 @@ Event = (
     | TextGenerated
     | Finished
     | TokensCounted
+    | PromptTokenized
     | Failed
     | Pong
 )
