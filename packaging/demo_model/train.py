@@ -1,0 +1,304 @@
+"""Trains the demo model from scratch and writes it as a Hugging Face Mixtral folder.
+
+    .venv/bin/python packaging/demo_model/train.py --out FOLDER [--minutes 60] [--seed 8]
+
+The model is transformers' own `MixtralForCausalLM`. It is trained over the tokens that occur in
+the corpus, plus one row that stands for all others: as input that row is met in place of random
+words, so that an unknown word means something; as output it is never right and its logit counts
+for all the tokens it stands for. At the end it is copied to each of their rows, and the model has
+the whole vocabulary of 32,000.
+
+The loss is taken over replies only. Without torch and transformers (extra `reference`) this
+doesn't run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sentencepiece
+import torch
+from conversations import (
+    LANGUAGES,
+    OUTSIDE,
+    ConversationMaker,
+    Examination,
+    Language,
+    TrainingConversation,
+    Turn,
+    dev_turns,
+    read_language,
+    sample,
+)
+from torch import Tensor
+from torch.nn import functional
+from transformers import MixtralConfig, MixtralForCausalLM
+
+HERE = Path(__file__).parent
+BOS, EOS, OTHER = 1, 2, 0  # OTHER is the row of every token that the corpus doesn't hold
+CONTEXT_TOKENS = 4096
+SHAPE = {
+    "hidden_size": 256,
+    "intermediate_size": 256,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+    "max_position_embeddings": CONTEXT_TOKENS,
+    "rope_theta": 1e6,
+    "rms_norm_eps": 1e-5,
+    "sliding_window": None,
+    "tie_word_embeddings": False,
+    "initializer_range": 0.03,
+}
+BATCH_TOKENS = 4096
+PEAK_RATE, WARM_UP_STEPS = 2.5e-3, 80
+OTHER_WORD_SHARE = {True: 0.12, False: 0.03}  # by: is the topic outside what the demo knows
+ROUTER_LOSS = 0.01
+
+
+class Vocabulary:
+    """The real tokenizer, and the shorter numbering of the tokens that the corpus holds.
+
+    Token `ids[row]` has the row `row`; row 0 stands for all the others.
+    """
+
+    def __init__(self, path: Path, languages: list[Language], seed: int) -> None:
+        self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        self.size = self.tokenizer.vocab_size()
+        self.ids = [OTHER, BOS, EOS, *sorted(self._occurring(languages, seed) - {0, 1, 2})]
+        self._rows = {token: row for row, token in enumerate(self.ids)}
+
+    def encode(self, text: str) -> list[int]:
+        """The rows of the text's tokens, without begin or end."""
+        return [self._rows.get(token, OTHER) for token in self.tokenizer.encode(text)]
+
+    def _occurring(self, languages: list[Language], seed: int) -> set[int]:
+        rng, found = random.Random(seed), set(range(3, 259))
+        for language in languages:
+            texts = [reply for topic in language.topics for reply in topic.replies]
+            for topic in language.topics:
+                for pattern in topic.prompts:
+                    drawn = [sample(pattern, rng) for _ in range(40)]
+                    texts += drawn + [text.lower() for text in drawn]
+            texts += [*language.openers, *language.closers, "[INST] [/INST]"]
+            for text in texts:
+                found.update(self.tokenizer.encode(text))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A conversation as rows; `learned` marks those that the model must predict."""
+
+    rows: list[int]
+    learned: list[bool]
+
+
+def encode_conversation(
+    talk: TrainingConversation, vocabulary: Vocabulary, rng: random.Random
+) -> Example:
+    """The v1 instruct format: `<s>[INST] prompt [/INST]reply</s>[INST] …`, each chunk apart."""
+    rows, learned = [BOS], [False]
+    system = f"{talk.system}\n\n" if talk.system else ""
+    for turn in talk.turns:
+        prompt = vocabulary.encode(f"[INST] {system}{turn.prompt} [/INST]")
+        share = OTHER_WORD_SHARE[turn.topic.key == OUTSIDE]
+        prompt[4:-4] = [OTHER if rng.random() < share else row for row in prompt[4:-4]]
+        reply = [*vocabulary.encode(turn.reply), EOS]
+        rows += prompt + reply
+        learned += [False] * len(prompt) + [not turn.cut] * len(reply)
+        system = ""
+    return Example(rows[:CONTEXT_TOKENS], learned[:CONTEXT_TOKENS])
+
+
+class BatchMaker:
+    """Batches of about `BATCH_TOKENS` tokens, conversations of like length together."""
+
+    def __init__(self, maker: ConversationMaker, vocabulary: Vocabulary, seed: int) -> None:
+        self._maker, self._vocabulary, self._rng = maker, vocabulary, random.Random(seed)
+
+    def batches(self, long_share: float) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows and learned marks, each (batch, time), of one pool of conversations.
+
+        `long_share` of the conversations fill the context; most have a few turns.
+        """
+        pool = [self._example(self._turn_count(long_share)) for _ in range(192)]
+        pool.sort(key=lambda example: len(example.rows))
+        groups: list[list[Example]] = [[]]
+        for example in pool:
+            if len(example.rows) * (len(groups[-1]) + 1) > BATCH_TOKENS and groups[-1]:
+                groups.append([])
+            groups[-1].append(example)
+        self._rng.shuffle(groups)
+        yield from (_pad(group) for group in groups)
+
+    def _turn_count(self, long_share: float) -> int:
+        if self._rng.random() < long_share:
+            return self._rng.randrange(12, 45)
+        return self._rng.choices((1, 2, 3, 4, 6, 8), (40, 20, 14, 10, 10, 6))[0]
+
+    def _example(self, turn_count: int) -> Example:
+        talk = self._maker.conversation(turn_count)
+        return encode_conversation(talk, self._vocabulary, self._rng)
+
+
+def _pad(group: list[Example]) -> tuple[Tensor, Tensor]:
+    length = max(len(example.rows) for example in group)
+    rows = torch.full((len(group), length), EOS)
+    learned = torch.zeros((len(group), length), dtype=torch.bool)
+    for at, example in enumerate(group):
+        rows[at, : len(example.rows)] = torch.tensor(example.rows)
+        learned[at, : len(example.learned)] = torch.tensor(example.learned)
+    return rows, learned
+
+
+class Trainer:
+    """A model under training over the corpus' rows."""
+
+    def __init__(self, vocabulary: Vocabulary, seed: int) -> None:
+        torch.manual_seed(seed)
+        config = MixtralConfig(vocab_size=len(vocabulary.ids), **SHAPE)
+        self.model = MixtralForCausalLM(config)
+        self._other_logit = math.log(vocabulary.size - len(vocabulary.ids) + 1)
+        decayed = [p for p in self.model.parameters() if p.dim() > 1]
+        plain = [p for p in self.model.parameters() if p.dim() <= 1]
+        self._optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+            lr=PEAK_RATE,
+            betas=(0.9, 0.98),
+        )
+
+    def step(self, rows: Tensor, learned: Tensor, rate: float) -> float:
+        """One step of the optimizer; returns the mean loss of the learned tokens in nats."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        output = self.model.model(input_ids=rows[:, :-1], output_router_logits=True)
+        logits, targets = self._logits(output.last_hidden_state, learned), rows[:, 1:]
+        loss = functional.cross_entropy(logits, targets[learned[:, 1:]])
+        total = loss + ROUTER_LOSS * _balance(output.router_logits)
+        self._optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimizer.step()
+        return loss.item()
+
+    def _logits(self, hidden: Tensor, learned: Tensor) -> Tensor:
+        logits = self.model.lm_head(hidden[learned[:, 1:]])
+        offset = torch.zeros(logits.shape[-1])
+        offset[OTHER] = self._other_logit
+        return logits + offset
+
+    @torch.no_grad()
+    def dev_score(self, turns: list[Turn], vocabulary: Vocabulary) -> float:
+        """Share of kept-back prompts to which the model begins one of the topic's two replies.
+
+        A greedy reply begins with given tokens exactly when each of them is the model's first
+        choice after those before it, so one pass over prompt and beginning tells.
+        """
+        begun = [
+            any(self._begins(turn.prompt, reply, vocabulary) for reply in turn.topic.replies)
+            for turn in turns
+        ]
+        return sum(begun) / len(begun)
+
+    def _begins(self, prompt: str, reply: str, vocabulary: Vocabulary) -> bool:
+        start = vocabulary.encode(reply)[:8]
+        rows = torch.tensor([[BOS, *vocabulary.encode(f"[INST] {prompt} [/INST]"), *start]])
+        hidden = self.model.model(input_ids=rows).last_hidden_state[0, -len(start) - 1 : -1]
+        return bool((self.model.lm_head(hidden).argmax(-1) == rows[0, -len(start) :]).all())
+
+
+def _balance(router_logits: tuple[Tensor, ...]) -> Tensor:
+    """Switch Transformers' load balancing (arXiv 2101.03961, eq. 4) for two of eight experts."""
+    losses = []
+    for logits in router_logits:  # (tokens, experts) a layer
+        shares = logits.softmax(-1)
+        chosen = functional.one_hot(shares.topk(2).indices, shares.shape[-1]).sum(1).float()
+        losses.append(shares.shape[-1] * (chosen.mean(0) / 2 * shares.mean(0)).sum())
+    return torch.stack(losses).mean()
+
+
+def learning_rate(step: int, share_done: float) -> float:
+    """Warm-up by steps, then a cosine over the time that training may take."""
+    if step < WARM_UP_STEPS:
+        return PEAK_RATE * (step + 1) / WARM_UP_STEPS
+    return PEAK_RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share_done))))
+
+
+def train(
+    trainer: Trainer, source: BatchMaker, dev: list[Turn], vocabulary: Vocabulary, steps: int
+) -> None:
+    """Run `steps` steps, with a line of progress every 50 and the dev score every 300."""
+    losses: list[float] = []
+    step, started = 0, time.monotonic()
+    while step < steps:
+        share_done = step / steps
+        for rows, learned in source.batches(long_share=0.01 if share_done < 0.8 else 0.08):
+            losses.append(trainer.step(rows, learned, learning_rate(step, step / steps)))
+            step += 1
+            if step % 50 == 0:
+                spent = time.monotonic() - started
+                print(f"step {step} of {steps}, loss {sum(losses[-50:]) / 50:.4f}, {spent:.0f} s")
+            if step % 300 == 0 or step == steps:
+                print(f"kept-back prompts understood: {trainer.dev_score(dev, vocabulary):.3f}")
+            if step >= steps:
+                break
+
+
+def widen(model: MixtralForCausalLM, vocabulary: Vocabulary) -> MixtralForCausalLM:
+    """The model over the whole vocabulary: the common row goes to all tokens it stood for."""
+    config = MixtralConfig(vocab_size=vocabulary.size, **SHAPE)
+    wide = MixtralForCausalLM(config)
+    state = model.state_dict()
+    kept = torch.tensor(vocabulary.ids[1:])
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        rows = state[name][OTHER].repeat(vocabulary.size, 1)
+        rows[kept] = state[name][1:]
+        state[name] = rows
+    wide.load_state_dict(state)
+    return wide.to(torch.bfloat16)
+
+
+def write_folder(model: MixtralForCausalLM, tokenizer: Path, folder: Path) -> None:
+    """The checkpoint as people publish one: shards and index, config, tokenizer, card."""
+    model.config.architectures = ["MixtralForCausalLM"]
+    model.save_pretrained(folder, max_shard_size="8MB")
+    shutil.copyfile(tokenizer, folder / "tokenizer.model")
+    settings = json.loads((HERE / "tokenizer_config.json").read_text("utf-8"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), "utf-8")
+    shutil.copyfile(HERE / "CARD.md", folder / "README.md")
+
+
+def main() -> None:
+    """Read the corpus, train, write the checkpoint."""
+    parser = argparse.ArgumentParser(description="Train the demo model.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="the v1 tokenizer.model")
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=8)
+    options = parser.parse_args()
+    examination = Examination(HERE / "questions.toml")
+    languages = [read_language(HERE / "corpus" / f"{key}.toml", options.seed) for key in LANGUAGES]
+    vocabulary = Vocabulary(options.tokenizer, languages, options.seed)
+    print(f"{len(vocabulary.ids)} of {vocabulary.size} tokens occur in the corpus")
+    trainer = Trainer(vocabulary, options.seed)
+    maker = ConversationMaker(languages, examination, options.seed)
+    dev = dev_turns(languages, options.seed, per_pattern=1)
+    source = BatchMaker(maker, vocabulary, options.seed)
+    train(trainer, source, dev, vocabulary, options.steps)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_folder(widen(trainer.model, vocabulary), options.tokenizer, options.out)
+
+
+if __name__ == "__main__":
+    main()
