@@ -1,0 +1,203 @@
+"""Keeps the chats safe: on the disk, or in memory for as long as the disk refuses.
+
+When the file refuses, all of it is copied into memory and the work goes on there; `retry` writes
+what has changed since then back to the disk. A damaged file is put aside, never overwritten, and
+what can still be read of it goes into a new one. Used from one thread. Knows no threads or Qt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from app.core.chats_file import ChatsFileError, Refusal
+from app.core.conversation_store import ConversationStore
+
+T = TypeVar("T")
+
+_SKIPPED_IDS = 10_000
+_IDS_END = 2**31  # Qt's signals carry ids as 32-bit numbers
+_FAMILY = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class SavingFailed:
+    """The chats go on in memory since now, or for another reason than before."""
+
+    error: ChatsFileError
+
+
+@dataclass(frozen=True, slots=True)
+class SavingResumed:
+    """Everything is on the disk again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatsRestored:
+    """The file was damaged: `restored_count` chats were read from it; it is kept as `kept_as`."""
+
+    restored_count: int
+    kept_as: Path
+
+
+News = SavingFailed | SavingResumed | ChatsRestored
+
+
+class ConversationKeeper:
+    """Runs work on the store of the disk, or on one in memory while the disk refuses.
+
+    `tell` hears of every change between the two, from the thread that works.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tell: Callable[[News], None],
+        open_store: Callable[[Path], ConversationStore] = ConversationStore.open,
+    ) -> None:
+        self._path = path
+        self._tell = tell
+        self._open_store = open_store
+        self._disk: ConversationStore | None = None
+        self._memory: ConversationStore | None = None
+        self._refusal: Refusal | None = None
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether something exists only in memory."""
+        return self._memory is not None and bool(self._memory.changed_ids)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the disk refuses at the moment."""
+        return self._memory is not None
+
+    def open(self) -> None:
+        """Open the file, or go on in memory. Raises nothing that the disk may cause."""
+        try:
+            self._disk = self._open_store(self._path)
+        except ChatsFileError as error:
+            self._survive(error)
+
+    def run(self, work: Callable[[ConversationStore], T]) -> T:
+        """What `work` returns, which must be a single call of the store.
+
+        It is called a second time, on the store in memory, if the disk refuses.
+        """
+        if self._memory is None:
+            disk = self._store_on_disk()
+            try:
+                result = work(disk)
+            except ChatsFileError as error:
+                self._survive(error)
+            else:
+                disk.changed_ids.clear()
+                return result
+        return work(self._memory or self._store_on_disk())
+
+    def retry(self) -> None:
+        """Write what is only in memory to the disk, if it takes it now."""
+        memory = self._memory
+        if memory is None:
+            return
+        try:
+            if self._disk is None:
+                self._disk = self._open_store(self._path)
+            self._store_on_disk().copy_from(memory, sorted(memory.changed_ids))
+        except ChatsFileError as error:
+            self._survive(error)
+            return
+        memory.close()
+        self._memory = None
+        self._refusal = None
+        self._tell(SavingResumed())
+
+    def close(self) -> None:
+        """Save what can be saved, and close."""
+        self.retry()
+        for store in (self._disk, self._memory):
+            if store is not None:
+                store.close()
+        self._disk = self._memory = None
+
+    def _store_on_disk(self) -> ConversationStore:
+        if self._disk is None:
+            raise RuntimeError("the keeper is not open")
+        return self._disk
+
+    # --- when the disk refuses ---------------------------------------------------------------
+
+    def _survive(self, error: ChatsFileError) -> None:
+        damaged = error.refusal is Refusal.DAMAGED
+        memory = self._memory or self._go_on_in_memory(damaged)
+        if damaged and self._replace_damaged(memory):
+            return
+        if error.refusal is not self._refusal:
+            self._refusal = error.refusal
+            self._tell(SavingFailed(error))
+
+    def _go_on_in_memory(self, damaged: bool) -> ConversationStore:
+        memory = None if damaged else self._copy_of_disk()
+        if memory is None:
+            memory = ConversationStore.in_memory()
+            # Nothing is known of the ids on the disk, so they begin where none should be.
+            memory.skip_ids(random.randrange(_IDS_END // 4, _IDS_END // 2))
+        self._memory = memory
+        return memory
+
+    def _copy_of_disk(self) -> ConversationStore | None:
+        if self._disk is None:
+            return None
+        memory = ConversationStore.in_memory()
+        try:
+            self._disk.connection.backup(memory.connection)
+        except sqlite3.DatabaseError:
+            memory.close()
+            return None
+        memory.skip_ids(_SKIPPED_IDS)  # another window may go on writing
+        return memory
+
+    def _replace_damaged(self, memory: ConversationStore) -> bool:
+        """Put the damaged file aside and go on with a new one. False if the disk refuses that."""
+        damaged = self._disk or ConversationStore.open_as_it_is(self._path)
+        self._disk = None
+        restored_count = _salvage(damaged, memory)
+        damaged.close()
+        try:
+            kept_as = _put_aside(self._path)
+            self._disk = self._open_store(self._path)
+            self._disk.copy_from(memory, memory.all_ids())
+        except (OSError, ChatsFileError):
+            return False
+        memory.close()
+        self._memory = self._refusal = None
+        self._tell(ChatsRestored(restored_count, kept_as))
+        return True
+
+
+def _salvage(damaged: ConversationStore, memory: ConversationStore) -> int:
+    """Copy each conversation that can still be read and isn't newer in memory; their number."""
+    count = 0
+    with contextlib.suppress(ChatsFileError):
+        for conversation_id in damaged.all_ids():
+            with contextlib.suppress(ChatsFileError):
+                if conversation_id not in memory.changed_ids:
+                    memory.copy_from(damaged, [conversation_id])
+                    count += conversation_id > 0
+    return count
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename the database with what SQLite keeps beside it. Raises OSError."""
+    kept_as = path.with_name(time.strftime(f"{path.stem}.damaged-%Y%m%d-%H%M%S{path.suffix}"))
+    for suffix in _FAMILY:
+        member = path.with_name(path.name + suffix)
+        if member.exists():
+            member.rename(kept_as.with_name(kept_as.name + suffix))
+    return kept_as

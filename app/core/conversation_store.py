@@ -1,0 +1,292 @@
+"""Conversations in their database: trees of messages, the branch that is shown, bin and drafts.
+
+Nothing is overwritten but the reply that grows: an edit or another answer adds a sibling. Each
+writing method is one transaction and durable when it returns; each method raises ChatsFileError
+when the file refuses. Used from one thread. Knows nothing of models, threads or windows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.chats_file import explained, open_chats_file, open_in_memory, transaction
+from app.core.conversation import (
+    Conversation,
+    ConversationSummary,
+    Message,
+    MessageState,
+    Role,
+)
+from app.core.message_rows import REPLY_COLUMNS, clean_text, message_of, reply_values
+from app.core.titles import NEW_CHAT_TITLE, title_of
+
+_BRANCH = """
+WITH RECURSIVE branch (id, depth) AS (
+    SELECT selected_root_id, 0 FROM conversation WHERE id = ?
+    UNION ALL
+    SELECT m.selected_child_id, branch.depth + 1 FROM branch JOIN message AS m ON m.id = branch.id
+)
+SELECT m.*,
+    (SELECT count(*) FROM message AS s WHERE s.conversation_id = m.conversation_id
+        AND s.parent_id IS m.parent_id AND s.id <= m.id) AS version,
+    (SELECT count(*) FROM message AS s WHERE s.conversation_id = m.conversation_id
+        AND s.parent_id IS m.parent_id) AS version_count
+FROM branch JOIN message AS m ON m.id = branch.id ORDER BY branch.depth
+"""
+
+_WRITE_REPLY = f"UPDATE message SET {', '.join(f'{c} = ?' for c in REPLY_COLUMNS)} WHERE id = ?"
+
+_KEY_OF_TABLE = {"conversation": "id", "message": "conversation_id", "draft": "conversation_id"}
+
+
+class ConversationStore:
+    """All conversations of one database.
+
+    Attributes:
+        changed_ids: conversations written since this set was last cleared by its reader; 0 stands
+            for the draft of the chat that has no message yet.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.connection = connection
+        self.changed_ids: set[int] = set()
+        self._path = path
+        self._clock = clock
+
+    @classmethod
+    def open(cls, path: Path, clock: Callable[[], float] = time.time) -> ConversationStore:
+        """Open the database at `path`; replies that a crash left growing are CUT_OFF from now on.
+
+        Raises ChatsFileError.
+        """
+        store = cls(open_chats_file(path), path, clock)
+        with store._writing() as execute:
+            # A second process whose reply really grows writes its state anew at the next flush.
+            execute("UPDATE message SET state = 'cut_off' WHERE state = 'growing'")
+        return store
+
+    @classmethod
+    def open_as_it_is(cls, path: Path) -> ConversationStore:
+        """A store to read a damaged file with: nothing is migrated or repaired."""
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        return cls(connection, path)
+
+    @classmethod
+    def in_memory(cls, clock: Callable[[], float] = time.time) -> ConversationStore:
+        """An empty store that is gone with the process."""
+        return cls(open_in_memory(), Path(":memory:"), clock)
+
+    def close(self) -> None:
+        """Close the database. The store is of no use afterwards."""
+        self.connection.close()
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def list_conversations(self) -> tuple[ConversationSummary, ...]:
+        """All conversations outside the bin, the one that changed last first."""
+        with explained(self._path):
+            rows = self.connection.execute(
+                "SELECT id, title, changed_at FROM conversation WHERE deleted_at IS NULL"
+                " ORDER BY changed_at DESC, id DESC"
+            )
+            return tuple(ConversationSummary(*row) for row in rows)
+
+    def load_conversation(self, conversation_id: int) -> Conversation | None:
+        """The conversation with the branch that was shown last; None if there is none."""
+        with explained(self._path):
+            row = self.connection.execute(
+                "SELECT id, title, changed_at FROM conversation WHERE id = ?", (conversation_id,)
+            ).fetchone()
+            if row is None:
+                return None
+            branch = self.connection.execute(_BRANCH, (conversation_id,))
+            return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
+
+    def load_draft(self, conversation_id: int) -> str:
+        """What stood in the composer of that chat; empty if nothing."""
+        with explained(self._path):
+            row = self.connection.execute(
+                "SELECT text FROM draft WHERE conversation_id = ?", (conversation_id,)
+            ).fetchone()
+            return str(row[0]) if row else ""
+
+    def all_ids(self) -> list[int]:
+        """The ids of all conversations, those in the bin too, and 0 for the new chat's draft."""
+        with explained(self._path):
+            return [
+                0,
+                *(row["id"] for row in self.connection.execute("SELECT id FROM conversation")),
+            ]
+
+    def rows_of(self, table: str, conversation_id: int) -> list[sqlite3.Row]:
+        """All rows of `table` that belong to a conversation, as they are."""
+        with explained(self._path):
+            return self.connection.execute(
+                f"SELECT * FROM {table} WHERE {_KEY_OF_TABLE[table]} = ?", (conversation_id,)
+            ).fetchall()
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def begin_turn(
+        self, conversation_id: int, parent_id: int | None, text: str, model_name: str
+    ) -> int:
+        """Save a user's message below `parent_id`, and an empty reply that grows below it.
+
+        `conversation_id` 0 makes a new conversation. `parent_id` None makes a root; the title
+        follows the newest one until the user renames the conversation. Clears the chat's draft.
+        Returns the conversation's id; its branch now ends with the two messages.
+        """
+        with self._writing() as execute:
+            owner_id = conversation_id or self._insert_conversation()
+            message_id = self._insert_message(owner_id, parent_id, Role.USER, text)
+            self._insert_message(owner_id, message_id, Role.ASSISTANT, "", model_name)
+            if parent_id is None:
+                title = "UPDATE conversation SET title = ? WHERE id = ? AND title_is_own = 0"
+                execute(title, (title_of(text), owner_id))
+            execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
+            self._touch(owner_id)
+            self.changed_ids.add(conversation_id)
+        return owner_id
+
+    def begin_reply(self, conversation_id: int, parent_id: int, model_name: str) -> None:
+        """Save an empty reply that grows below the message `parent_id`, beside earlier ones.
+
+        The branch ends with it from now on.
+        """
+        with self._writing():
+            self._insert_message(conversation_id, parent_id, Role.ASSISTANT, "", model_name)
+            self._touch(conversation_id)
+
+    def write_reply(self, message: Message) -> None:
+        """Save all of a reply that grows or has ended: text, state, ids and figures."""
+        with self._writing() as execute:
+            execute(_WRITE_REPLY, (*reply_values(message), message.message_id))
+            self._touch(message.conversation_id)
+
+    def show_version(self, conversation_id: int, message_id: int, step: int) -> None:
+        """Show the sibling `step` places after `message_id`, at most the first or last one.
+
+        Below it the branch goes on as it was when that sibling was shown last.
+        """
+        with self._writing() as execute:
+            rows = execute(
+                "SELECT s.id, s.parent_id FROM message AS m JOIN message AS s"
+                " ON s.conversation_id = m.conversation_id AND s.parent_id IS m.parent_id"
+                " WHERE m.id = ? AND m.conversation_id = ? ORDER BY s.id",
+                (message_id, conversation_id),
+            ).fetchall()
+            siblings = [int(row["id"]) for row in rows]
+            if message_id in siblings:  # another window may have removed it
+                place = min(max(0, siblings.index(message_id) + step), len(siblings) - 1)
+                self._select(conversation_id, rows[place]["parent_id"], siblings[place])
+                self.changed_ids.add(conversation_id)
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Give the conversation a title of the user's own."""
+        self._update(conversation_id, "title = ?, title_is_own = 1", clean_text(title))
+
+    def move_to_bin(self, conversation_id: int) -> None:
+        """Take the conversation out of the list; everything of it is kept."""
+        self._update(conversation_id, "deleted_at = ?", self._clock())
+
+    def restore_from_bin(self, conversation_id: int) -> None:
+        """Put the conversation back into the list."""
+        self._update(conversation_id, "deleted_at = ?", None)
+
+    def empty_bin(self, older_than_seconds: float) -> None:
+        """Remove for good what has been in the bin for longer."""
+        with self._writing() as execute:
+            oldest = self._clock() - older_than_seconds
+            execute("DELETE FROM conversation WHERE deleted_at < ?", (oldest,))
+
+    def save_draft(self, conversation_id: int, text: str) -> None:
+        """Keep what stands in the composer of that chat; 0 is the new chat."""
+        with self._writing() as execute:
+            execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
+            if text:
+                execute("INSERT INTO draft VALUES (?, ?)", (conversation_id, clean_text(text)))
+            self.changed_ids.add(conversation_id)
+
+    def copy_from(self, source: ConversationStore, conversation_ids: Sequence[int]) -> None:
+        """Take over conversations of `source` under their ids, with their drafts."""
+        with self._writing() as execute:
+            execute("PRAGMA defer_foreign_keys = ON")  # rows come in no particular order
+            for conversation_id in conversation_ids:
+                execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
+                for table in _KEY_OF_TABLE:
+                    for row in source.rows_of(table, conversation_id):
+                        execute(_upsert(table, row.keys()), tuple(row))
+            self.changed_ids.update(conversation_ids)
+
+    def skip_ids(self, count: int) -> None:
+        """Leave the next `count` ids of conversations and messages to another store."""
+        with self._writing() as execute:
+            for table in ("conversation", "message"):
+                row = execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+                execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+                last = row["seq"] if row else 0
+                execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last + count))
+
+    # --- pieces, inside a transaction --------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        with explained(self._path), transaction(self.connection):
+            yield self.connection.execute
+
+    def _insert_conversation(self) -> int:
+        now = self._clock()
+        insert = "INSERT INTO conversation (title, created_at, changed_at) VALUES (?, ?, ?)"
+        return self.connection.execute(insert, (NEW_CHAT_TITLE, now, now)).lastrowid or 0
+
+    def _insert_message(
+        self, conversation_id: int, parent_id: int | None, role: Role, text: str, model: str = ""
+    ) -> int:
+        state = MessageState.COMPLETE if role is Role.USER else MessageState.GROWING
+        row = {
+            "conversation_id": conversation_id,
+            "parent_id": parent_id,
+            "role": role.value,
+            "text": clean_text(text),
+            "state": state.value,
+            "model_name": model,
+            "created_at": self._clock(),
+        }
+        insert = f"INSERT INTO message ({', '.join(row)}) VALUES (:{', :'.join(row)})"
+        message_id = self.connection.execute(insert, row).lastrowid or 0
+        self._select(conversation_id, parent_id, message_id)
+        return message_id
+
+    def _select(self, conversation_id: int, parent_id: int | None, message_id: int) -> None:
+        if parent_id is None:
+            update = "UPDATE conversation SET selected_root_id = ? WHERE id = ?"
+        else:
+            update = "UPDATE message SET selected_child_id = ? WHERE id = ?"
+        self.connection.execute(update, (message_id, parent_id or conversation_id))
+
+    def _update(self, conversation_id: int, assignments: str, value: str | float | None) -> None:
+        with self._writing() as execute:
+            update = f"UPDATE conversation SET {assignments} WHERE id = ?"
+            execute(update, (value, conversation_id))
+            self.changed_ids.add(conversation_id)
+
+    def _touch(self, conversation_id: int) -> None:
+        update = "UPDATE conversation SET changed_at = ? WHERE id = ?"
+        self.connection.execute(update, (self._clock(), conversation_id))
+        self.changed_ids.add(conversation_id)
+
+
+def _upsert(table: str, columns: Sequence[str]) -> str:
+    """INSERT that writes over the row of the same key; unlike REPLACE it fires the triggers."""
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        f" ON CONFLICT DO UPDATE SET {changes}"
+    )

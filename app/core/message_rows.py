@@ -1,0 +1,92 @@
+"""Messages as rows of the database, and back.
+
+Knows the columns of the table `message`, but runs no SQL.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from array import array
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+
+from app.core.conversation import Message, MessageState, ReplyFigures, Role
+
+FIGURES = tuple(field.name for field in fields(ReplyFigures))
+"""The columns of a reply's figures, in the order of `ReplyFigures`."""
+
+REPLY_COLUMNS = ("text", "state", "token_ids", "vocabulary_hash", "model_name", *FIGURES)
+"""What is written while a reply grows, in the order of `reply_values`."""
+
+_WIDTHS = {2: "H", 4: "I"}
+
+
+def reply_values(message: Message) -> tuple[object, ...]:
+    """The values for `REPLY_COLUMNS`."""
+    figures = astuple(message.figures) if message.figures else (None,) * len(FIGURES)
+    return (
+        clean_text(message.text),
+        message.state.value,
+        pack_token_ids(message.token_ids),
+        message.vocabulary_hash,
+        message.model_name,
+        *figures,
+    )
+
+
+def message_of(row: sqlite3.Row) -> Message:
+    """The message in a row that also has `version` and `version_count`.
+
+    A reply that stands as growing was left so by a crash, since whoever lets one grow knows it
+    better than the database: it is read as CUT_OFF.
+    """
+    state = MessageState(row["state"])
+    figures = [row[name] for name in FIGURES]
+    return Message(
+        message_id=row["id"],
+        conversation_id=row["conversation_id"],
+        parent_id=row["parent_id"],
+        role=Role(row["role"]),
+        text=row["text"],
+        state=MessageState.CUT_OFF if state is MessageState.GROWING else state,
+        token_ids=unpack_token_ids(row["token_ids"]),
+        vocabulary_hash=row["vocabulary_hash"],
+        model_name=row["model_name"],
+        figures=None if None in figures else ReplyFigures(*figures),
+        version=row["version"],
+        version_count=row["version_count"],
+        created_at=row["created_at"],
+    )
+
+
+def pack_token_ids(token_ids: Sequence[int]) -> bytes:
+    """One byte that says how many bytes an id has (2 or 4), then the ids, little-endian."""
+    if not token_ids:
+        return b""
+    width = 2 if max(token_ids) < 1 << 16 else 4
+    packed = array(_WIDTHS[width], token_ids)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return bytes((width,)) + packed.tobytes()
+
+
+def unpack_token_ids(packed: bytes) -> tuple[int, ...]:
+    """The ids that `pack_token_ids` was given. Raises ValueError for bytes it didn't make."""
+    if not packed:
+        return ()
+    if packed[0] not in _WIDTHS:
+        raise ValueError(f"token ids of {packed[0]} bytes")
+    token_ids = array(_WIDTHS[packed[0]])
+    token_ids.frombytes(packed[1:])
+    if sys.byteorder == "big":
+        token_ids.byteswap()
+    return tuple(token_ids)
+
+
+def clean_text(text: str) -> str:
+    """`text` with halves of surrogate pairs joined, or replaced where the other half is missing.
+
+    Qt and the clipboard can deliver them; no UTF-8 and so no database takes them.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

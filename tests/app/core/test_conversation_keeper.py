@@ -1,0 +1,198 @@
+"""Chats stay safe while the disk refuses: in memory, then on the disk again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.chats_file import ChatsFileError, Refusal
+from app.core.conversation_keeper import (
+    ChatsRestored,
+    ConversationKeeper,
+    News,
+    SavingFailed,
+    SavingResumed,
+)
+from app.core.conversation_store import ConversationStore
+
+
+class Disk:
+    """Opens stores on one file and lets them refuse."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.refusal: Refusal | None = None
+        self.connection: sqlite3.Connection | None = None
+
+    def open(self, path: Path) -> ConversationStore:
+        if self.refusal is not None:
+            raise ChatsFileError(self.refusal, path)
+        store = ConversationStore.open(path)
+        self.connection = store.connection
+        return store
+
+    def set_full(self, full: bool) -> None:
+        assert self.connection is not None
+        pages = self.connection.execute("PRAGMA page_count").fetchone()[0]
+        limit = pages if full else 1_000_000
+        self.connection.execute(f"PRAGMA max_page_count = {limit}")
+
+    def titles(self) -> list[str]:
+        store = ConversationStore.open_as_it_is(self.path)
+        titles = [summary.title for summary in store.list_conversations()]
+        store.close()
+        return titles
+
+
+@pytest.fixture()
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path / "chats.sqlite3")
+
+
+@pytest.fixture()
+def news() -> list[News]:
+    return []
+
+
+@pytest.fixture()
+def keeper(disk: Disk, news: list[News]) -> Iterator[ConversationKeeper]:
+    keeper = ConversationKeeper(disk.path, news.append, disk.open)
+    keeper.open()
+    yield keeper
+    keeper.close()
+
+
+def begin(keeper: ConversationKeeper, text: str, conversation_id: int = 0) -> int:
+    return keeper.run(lambda store: store.begin_turn(conversation_id, None, text, "m"))
+
+
+def titles(keeper: ConversationKeeper) -> list[str]:
+    return [summary.title for summary in keeper.run(ConversationStore.list_conversations)]
+
+
+LONG = "long " * 50_000
+
+
+def test_full_disk_goes_on_in_memory_and_is_saved_later(
+    keeper: ConversationKeeper, disk: Disk, news: list[News]
+) -> None:
+    """One notice, all chats still shown, and everything on the disk when there is room."""
+    begin(keeper, "Before")
+    disk.set_full(True)
+    conversation_id = begin(keeper, LONG)
+    begin(keeper, f"Edited {LONG}", conversation_id)
+    in_memory, on_disk = titles(keeper), disk.titles()
+    keeper.retry()
+    still_unsaved = keeper.has_unsaved
+    disk.set_full(False)
+    keeper.retry()
+
+    assert (len(in_memory), on_disk, still_unsaved) == (2, ["Before"], True)
+    assert disk.titles() == titles(keeper) == in_memory
+    assert [type(item) for item in news] == [SavingFailed, SavingResumed]
+    assert not keeper.has_unsaved
+
+
+def test_ids_given_in_memory_are_kept_on_the_disk(keeper: ConversationKeeper, disk: Disk) -> None:
+    """Another window that writes meanwhile never gets the same ones."""
+    disk.set_full(True)
+    mine = begin(keeper, LONG)
+    other = ConversationStore.open(disk.path)
+    others = other.begin_turn(0, None, "other", "m")
+    other.close()
+    disk.set_full(False)
+    keeper.retry()
+    conversation = keeper.run(lambda store: store.load_conversation(mine))
+
+    assert conversation is not None
+    assert (conversation.branch[0].text, mine != others) == (LONG, True)
+    assert "other" in disk.titles()
+
+
+def test_file_that_cannot_be_opened_is_tried_again(
+    keeper: ConversationKeeper, disk: Disk, news: list[News], tmp_path: Path
+) -> None:
+    """Without any file a chat works in memory, and is saved when the file can be opened."""
+    disk.refusal = Refusal.READ_ONLY
+    disk.path = tmp_path / "later.sqlite3"
+    other = ConversationKeeper(disk.path, news.append, disk.open)
+    other.open()
+    begin(other, "In memory")
+    other.retry()
+    disk.refusal = None
+    other.retry()
+    other.close()
+
+    assert disk.titles() == ["In memory"]
+    assert [type(item) for item in news] == [SavingFailed, SavingResumed]
+
+
+def test_another_reason_is_told(disk: Disk, news: list[News]) -> None:
+    """The notice changes with the reason, and is not repeated for the same one."""
+    keeper = ConversationKeeper(disk.path, news.append, disk.open)
+    disk.refusal = Refusal.LOCKED
+    keeper.open()
+    keeper.retry()
+    disk.refusal = Refusal.DISK_FULL
+    keeper.retry()
+    keeper.close()
+
+    reasons = [item.error.refusal for item in news if isinstance(item, SavingFailed)]
+    assert reasons == [Refusal.LOCKED, Refusal.DISK_FULL]
+
+
+def test_file_of_another_kind_is_put_aside(tmp_path: Path, news: list[News]) -> None:
+    """Nothing can be read of it; it is kept under another name and a new file is begun."""
+    path = tmp_path / "chats.sqlite3"
+    path.write_bytes(b"no database" * 500)
+    keeper = ConversationKeeper(path, news.append)
+    keeper.open()
+    begin(keeper, "New")
+    keeper.close()
+    (restored,) = news
+
+    assert isinstance(restored, ChatsRestored)
+    assert restored.restored_count == 0
+    assert restored.kept_as.read_bytes() == b"no database" * 500
+    assert Disk(path).titles() == ["New"]
+
+
+def test_what_a_damaged_file_still_holds_is_restored(tmp_path: Path, news: list[News]) -> None:
+    """A chat on an overwritten page is missing from the new file; the others are all there."""
+    path = tmp_path / "chats.sqlite3"
+    store = ConversationStore.open(path)
+    text = "word " * 4000 + "mark{} " + "word " * 4000
+    ids = [store.begin_turn(0, None, f"{n} {text.format(n)}", "m") for n in range(6)]
+    store.close()
+    overwrite_page(path, b"word mark3 word")
+    keeper = ConversationKeeper(path, news.append)
+    keeper.open()
+    damaged = keeper.run(lambda store: store.load_conversation(ids[3]))
+    found = titles(keeper)
+    keeper.close()
+
+    assert damaged is None
+    assert [title[0] for title in found] == ["5", "4", "2", "1", "0"]
+    assert [item.restored_count for item in news if isinstance(item, ChatsRestored)] == [5]
+
+
+def overwrite_page(path: Path, text: bytes) -> None:
+    data = bytearray(path.read_bytes())
+    place = data.index(text) // 4096 * 4096
+    data[place : place + 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+
+
+def test_word_at_the_end_is_saved_by_closing(disk: Disk, news: list[News]) -> None:
+    """Closing tries once more."""
+    keeper = ConversationKeeper(disk.path, news.append, disk.open)
+    keeper.open()
+    disk.set_full(True)
+    begin(keeper, LONG)
+    disk.set_full(False)
+    keeper.close()
+
+    assert len(disk.titles()) == 1
