@@ -44,9 +44,9 @@ class ModelIOError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        """The whole sentence, safe to print whatever bytes the file's name has."""
+        """The whole sentence on one line, safe to print whatever bytes the file's name has."""
         sentence = f"{self.path} {self.problem}; {self.remedy}."
-        return sentence.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", " ")
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
 
 
 class SourceError(ModelIOError):

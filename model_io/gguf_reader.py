@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from model_io.errors import CorruptGGUFError, GGUFError, NotGGUFError, TruncatedGGUFError
+from model_io.gguf_values import STRUCT_CODES, ValueKind
 from model_io.quant_types import FILE_TYPES, TENSOR_TYPES, TensorType
 
 Scalar = bool | int | float | str
@@ -29,8 +30,6 @@ HEADER_LIMIT_BYTES = 256 * 1024 * 1024
 """No header is longer: the largest vocabularies with their merges take about 10 MB."""
 
 _DEFAULT_ALIGNMENT = 32
-_STRING, _ARRAY = 8, 9
-_SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _SMALLEST_PAIR_BYTES = 8 + 1 + 4 + 1  # key length, a key, its type, a value
 _SMALLEST_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8  # name, dimensions, one dimension, type, offset
 _MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
@@ -233,7 +232,7 @@ class _HeaderReader:
 
     def _value(self, key: str) -> Value:
         kind = self._number("I")
-        if kind == _ARRAY:
+        if kind == ValueKind.ARRAY:
             return self._array(key)
         return self._array_of(key, kind, 1)[0]
 
@@ -242,10 +241,10 @@ class _HeaderReader:
         return self._array_of(key, kind, self._number("Q"))
 
     def _array_of(self, key: str, kind: int, count: int) -> tuple[Scalar, ...]:
-        if kind == _STRING:
+        if kind == ValueKind.STRING:
             self._check_room(count, 8, "texts")
             return tuple(self._text() for _ in range(count))
-        code = _SCALARS.get(kind)
+        code = STRUCT_CODES.get(kind)
         if code is None:
             raise self._corrupt(f"has the entry {key[:64]!r} of the unknown kind {kind}")
         self._check_room(count, struct.calcsize(code), "numbers")

@@ -1,0 +1,234 @@
+"""A Hugging Face Mixtral folder becomes a GGUF file, in one pass.
+
+Joins the readers, the tables, the quantizer and the writer, which don't know one another. For
+bf16 weights the file is byte for byte the one that llama.cpp makes: BF16 is what its convert
+script writes, every other kind what llama-quantize then makes of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_io.errors import MissingFileError, TensorError
+from model_io.gguf_writer import FilePlan, TensorSpec, check_target, plan_file, write_file
+from model_io.model_card import ParameterCounts, describe_model, rewrite_as_quantized
+from model_io.model_config import MixtralConfig, read_config
+from model_io.progress import (
+    Cancelled,
+    Progress,
+    ProgressCallback,
+    StopCallback,
+    ignore_progress,
+    never_stop,
+)
+from model_io.quant_types import BF16, QUANTS, Quant, choose_tensor_type
+from model_io.quantize import SOURCE_FORMATS, Matrix, quantize
+from model_io.safetensors_reader import StoredTensor, read_checkpoint
+from model_io.tensor_names import (
+    ModelTensor,
+    is_ignored,
+    list_tensors,
+    sort_as_converted,
+    sort_as_quantized,
+)
+from model_io.tokenizer import read_vocabulary
+
+_HASH_STEP_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A complete and consistent Mixtral: sizes, where each tensor lies, and what becomes of it."""
+
+    folder: Path
+    config: MixtralConfig
+    stored: Mapping[str, StoredTensor]
+    tensors: tuple[ModelTensor, ...]
+
+    @property
+    def has_output(self) -> bool:
+        """Whether the output matrix is a tensor of its own."""
+        return any(tensor.name == "output.weight" for tensor in self.tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was made; `sha256` is of the whole file."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A file that can be written now: nothing is left to be found out."""
+
+    plan: FilePlan
+    matrices: tuple[Matrix, ...]
+
+
+def convert(
+    source: Path,
+    quant: str,
+    target: Path,
+    *,
+    jobs: int | None = None,
+    on_progress: ProgressCallback = ignore_progress,
+    should_stop: StopCallback = never_stop,
+) -> Conversion:
+    """Convert the checkpoint in the folder `source` to `target` as `quant`, a key of QUANTS.
+
+    `jobs` threads compute (all processors when None). Nothing is seen at `target` before the
+    file is complete. Raises a SourceError, an OutputError, or Cancelled.
+    """
+    started = time.monotonic()
+    job = _prepare(read_mixtral(source), QUANTS[quant])
+    check_target(target, job.plan.file_bytes)
+    with write_file(target, job.plan) as part:
+        digest = _fill(job, part, jobs or _processors(), on_progress, should_stop)
+    seconds = time.monotonic() - started
+    return Conversion(target, job.plan.file_bytes, digest, seconds)
+
+
+def read_mixtral(folder: Path) -> Checkpoint:
+    """Read all headers of the checkpoint in `folder` and hold them against its config.
+
+    Raises a SourceError that names what is wrong.
+    """
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise MissingFileError(folder, problem, "choose the folder that holds the whole model")
+    config = read_config(folder)
+    stored = {n: t for n, t in read_checkpoint(folder).items() if not is_ignored(n)}
+    has_output = "lm_head.weight" in stored or not config.tie_word_embeddings
+    tensors = list_tensors(config, has_output=has_output)
+    _check_tensors(folder, stored, tensors)
+    return Checkpoint(folder, config, stored, tensors)
+
+
+def _check_tensors(
+    folder: Path, stored: Mapping[str, StoredTensor], tensors: Sequence[ModelTensor]
+) -> None:
+    expected = {name: tensor for tensor in tensors for name in tensor.sources}
+    for name, tensor in expected.items():
+        if name not in stored:
+            raise TensorError(folder, f"lacks {name}", "download the model again")
+        _check_tensor(stored[name], tensor.source_shape)
+    for name, found in stored.items():
+        if name not in expected:
+            problem = f"holds {name[:120]}, which is no part of a Mixtral"
+            raise TensorError(found.path, problem, "choose the model's original weights")
+
+
+def _check_tensor(found: StoredTensor, shape: tuple[int, ...]) -> None:
+    if found.shape != shape:
+        problem = f"holds {found.name} of shape {found.shape} where config.json says {shape}"
+        raise TensorError(found.path, problem, "download it and config.json again")
+    if found.dtype not in SOURCE_FORMATS:
+        problem = f"stores {found.name} as {found.dtype}, which can't be converted"
+        raise TensorError(found.path, problem, "choose the model's original weights")
+
+
+def _prepare(checkpoint: Checkpoint, quant: Quant) -> _Job:
+    tensors = checkpoint.tensors
+    metadata = describe_model(
+        checkpoint.folder, checkpoint.config, _count_parameters(tensors), quant.file_type
+    ) | read_vocabulary(checkpoint.folder, checkpoint.config.vocab_size)
+    if quant.default is BF16:
+        ordered = sort_as_converted(tensors, list(checkpoint.stored))
+    else:
+        ordered = sort_as_quantized(tensors)
+        metadata = rewrite_as_quantized(metadata, quant.file_type)
+    specs = [_specify(tensor, checkpoint, quant) for tensor in ordered]
+    plan = plan_file(metadata, specs)
+    matrices = tuple(
+        matrix
+        for tensor, spec, offset in zip(ordered, specs, plan.offsets, strict=True)
+        for matrix in _matrices(tensor, spec, offset, checkpoint.stored)
+    )
+    return _Job(plan, matrices)
+
+
+def _count_parameters(tensors: Sequence[ModelTensor]) -> ParameterCounts:
+    """gguf-py's `get_total_parameter_count`."""
+    stacks = [tensor.shape for tensor in tensors if len(tensor.shape) == 3]
+    shared = sum(math.prod(tensor.shape) for tensor in tensors if len(tensor.shape) < 3)
+    return ParameterCounts(
+        total=shared + sum(map(math.prod, stacks)),
+        shared=shared,
+        expert=sum(rows * columns for _, rows, columns in stacks),
+        experts=stacks[0][0],
+    )
+
+
+def _specify(tensor: ModelTensor, checkpoint: Checkpoint, quant: Quant) -> TensorSpec:
+    kind = choose_tensor_type(
+        quant,
+        tensor.name,
+        tensor.shape[-1],
+        len(tensor.shape),
+        layer=tensor.layer,
+        layers=checkpoint.config.num_hidden_layers,
+        experts=checkpoint.config.num_local_experts,
+        has_output=checkpoint.has_output,
+    )
+    return TensorSpec(tensor.name, tensor.shape, kind)
+
+
+def _matrices(
+    tensor: ModelTensor, spec: TensorSpec, offset: int, stored: Mapping[str, StoredTensor]
+) -> Iterator[Matrix]:
+    columns = tensor.shape[-1]
+    rows = math.prod(tensor.source_shape[:-1])
+    for index, name in enumerate(tensor.sources):
+        source = stored[name]
+        yield Matrix(
+            name=name,
+            path=source.path,
+            source_offset=source.offset,
+            dtype=source.dtype,
+            rows=rows,
+            columns=columns,
+            type=spec.type,
+            target_offset=offset + index * rows * spec.type.row_bytes(columns),
+            permuted_heads=tensor.permuted_heads,
+        )
+
+
+def _fill(
+    job: _Job,
+    part: Path,
+    jobs: int,
+    on_progress: ProgressCallback,
+    should_stop: StopCallback,
+) -> str:
+    """Put all data into the file at `part` and return its sha256, taken on the way."""
+    total = sum(matrix.source_bytes for matrix in job.matrices)
+    digest = hashlib.sha256()
+    on_progress(Progress("convert", 0, total))
+    with part.open("rb") as file, closing(quantize(job.matrices, part, jobs)) as steps:
+        for step in steps:
+            if should_stop():
+                raise Cancelled
+            on_progress(Progress("convert", step.source_bytes, total))
+            while step.target_end - file.tell() >= _HASH_STEP_BYTES:
+                digest.update(file.read(_HASH_STEP_BYTES))
+        while piece := file.read(_HASH_STEP_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

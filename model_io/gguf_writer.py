@@ -1,0 +1,153 @@
+"""Lays out a GGUF file to the last byte, and writes it so that no half of it is ever seen.
+
+Knows nothing of models: it is given entries and tensors, says where each tensor's data go, and
+guards the file while others put them there. Source of the layout: docs/gguf.md of ggml.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import secrets
+import shutil
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_io.errors import NoRoomError, OutputError
+from model_io.gguf_values import STRUCT_CODES, Item, Metadata, MetadataValue, ValueKind
+from model_io.quant_types import TensorType
+
+ALIGNMENT = 32
+_MAGIC, _VERSION = b"GGUF", 3
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor to come: `shape` in numpy's order (row length last)."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: TensorType
+
+    @property
+    def data_bytes(self) -> int:
+        """The size of its data, without padding."""
+        return self.type.row_bytes(math.prod(self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """A file before its data: `header`, `offsets` in the file, one per tensor, and its size."""
+
+    header: bytes
+    offsets: tuple[int, ...]
+    file_bytes: int
+
+
+def plan_file(metadata: Metadata, tensors: Sequence[TensorSpec]) -> FilePlan:
+    """Lay out a file with these entries and tensors, in the order given."""
+    starts: list[int] = []
+    end = 0
+    for tensor in tensors:
+        starts.append(end)
+        end += _padded(tensor.data_bytes)
+    header = bytearray(_MAGIC + struct.pack("<IQQ", _VERSION, len(tensors), len(metadata)))
+    for key, value in metadata.items():
+        header += _pack_item(ValueKind.STRING, key) + _pack_value(value)
+    for tensor, start in zip(tensors, starts, strict=True):
+        header += _pack_tensor(tensor, start)
+    header += bytes(_padded(len(header)) - len(header))
+    offsets = tuple(len(header) + start for start in starts)
+    return FilePlan(bytes(header), offsets, len(header) + end)
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _pack_tensor(tensor: TensorSpec, start: int) -> bytes:
+    dims = tensor.shape[::-1]
+    layout = f"<I{len(dims)}QIQ"
+    numbers = struct.pack(layout, len(dims), *dims, tensor.type.id, start)
+    return _pack_item(ValueKind.STRING, tensor.name) + numbers
+
+
+def _pack_value(value: MetadataValue) -> bytes:
+    items = value.items
+    if isinstance(items, bool | int | float | str | bytes):
+        return struct.pack("<I", value.kind) + _pack_item(value.kind, items)
+    prefix = struct.pack("<IIQ", ValueKind.ARRAY, value.kind, len(items))
+    if value.kind is ValueKind.STRING:
+        return prefix + b"".join(_pack_item(value.kind, item) for item in items)
+    return prefix + struct.pack(f"<{len(items)}{STRUCT_CODES[value.kind]}", *items)
+
+
+def _pack_item(kind: ValueKind, item: Item) -> bytes:
+    if kind is not ValueKind.STRING:
+        return struct.pack("<" + STRUCT_CODES[kind], item)
+    text = item if isinstance(item, bytes) else str(item).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def check_target(target: Path, file_bytes: int) -> None:
+    """Make sure, without writing a byte, that a file of this size can be made at `target`.
+
+    Raises OutputError, or NoRoomError with the number of bytes that are missing.
+    """
+    folder = target.parent
+    if target.is_dir():
+        raise OutputError(target, "is a folder", "name a file")
+    if not folder.is_dir():
+        raise OutputError(folder, "is not a folder", "make it first or choose another place")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(folder, "can't be written to", "choose another place")
+    missing = file_bytes - shutil.disk_usage(folder).free
+    if missing > 0:
+        raise _no_room(folder, missing)
+
+
+def _no_room(folder: Path, missing: int) -> NoRoomError:
+    problem = f"is on a disk with {missing:,} bytes too little space for the result"
+    return NoRoomError(folder, problem, "free some or choose another disk")
+
+
+@contextmanager
+def write_file(target: Path, plan: FilePlan) -> Iterator[Path]:
+    """Give the path of a file of the planned size that becomes `target` at the end.
+
+    The header stands in it already. If the body raises, nothing is left of it, and what was at
+    `target` before stays. Raises OutputError if the disk refuses.
+    """
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(plan.header)
+            file.truncate(plan.file_bytes)
+        yield part
+        _settle(part)
+        part.replace(target)
+    except OSError as error:
+        raise _explain(target, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _settle(part: Path) -> None:
+    """Have the data on the disk before the name: a power cut must not leave an empty model."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _explain(target: Path, error: OSError) -> OutputError:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        problem = "is on a disk that became full"
+        return NoRoomError(target.parent, problem, "free some space or choose another disk")
+    if error.errno == errno.EFBIG:
+        problem = "is on a disk that can't hold files of this size"
+        return OutputError(target.parent, problem, "choose another disk")
+    reason = error.strerror or type(error).__name__
+    return OutputError(target, f"can't be written: {reason}", "choose another place")

@@ -1,0 +1,135 @@
+"""What a GGUF says about its model besides tensors and vocabulary: its card and its sizes.
+
+The rules by which llama.cpp finds a model's name, author, version and licence (README.md's
+front matter, config.json, generation_config.json, the folder's name) are long and end up in the
+bytes, so the gguf package applies them. Knows no tensor and writes no file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import yaml  # type: ignore[import-untyped]  # gguf reads cards with it
+
+from model_io.errors import MetadataError
+from model_io.gguf_values import Item, Metadata, MetadataValue, ValueKind, float32, string, uint32
+from model_io.model_config import MixtralConfig
+
+_ARCHITECTURE = "llama"
+_QUANTIZATION_VERSION = 2  # GGML_QNT_VERSION
+
+# The package checks little of what stands in the files: each of these means "not like that".
+_MISREADINGS = (
+    yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError, OSError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCounts:
+    """How many weights a model has; `expert` counts one expert of every layer."""
+
+    total: int
+    shared: int
+    expert: int
+    experts: int
+
+
+def describe_model(
+    folder: Path, config: MixtralConfig, counts: ParameterCounts, file_type: int
+) -> Metadata:
+    """The entries from `general.architecture` to `general.quantization_version`, in order.
+
+    `folder` is the checkpoint, `file_type` a number of `quant_types.FILE_TYPES`. Raises
+    MetadataError for a README.md or another file that can't be understood.
+    """
+    metadata: Metadata = {"general.architecture": string(_ARCHITECTURE)}
+    metadata |= _read_card(folder, counts)
+    metadata |= _describe_sizes(config, file_type)
+    metadata["general.quantization_version"] = uint32(_QUANTIZATION_VERSION)
+    return metadata
+
+
+def rewrite_as_quantized(metadata: Metadata, file_type: int) -> Metadata:
+    """The same entries as llama-quantize leaves them: these two removed and set again last.
+
+    src/llama-quant.cpp, `llama_model_quantize_impl`.
+    """
+    moved = {
+        "general.quantization_version": uint32(_QUANTIZATION_VERSION),
+        "general.file_type": uint32(file_type),
+    }
+    return {key: value for key, value in metadata.items() if key not in moved} | moved
+
+
+def _read_card(folder: Path, counts: ParameterCounts) -> Metadata:
+    # The name of the folder is part of the rules, so it must not be "." or "..".
+    named = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow links
+    try:
+        card = gguf.Metadata.load(None, named, None, counts.total)
+        _add_sampling(card, named)
+        if card.size_label is None:
+            card.size_label = gguf.size_label(
+                counts.total, counts.shared, counts.expert, counts.experts
+            )
+        writer = gguf.GGUFWriter(path=None, arch=_ARCHITECTURE)
+        writer.add_type(gguf.GGUFType.MODEL)
+        card.set_gguf_meta_model(writer)
+        return {key: _typed(entry) for key, entry in writer.kv_data[0].items()}
+    except _MISREADINGS as error:
+        problem = f"describes its model in a way that can't be understood ({error})"
+        remedy = "correct the first lines of its README.md or remove that file"
+        raise MetadataError(folder, problem, remedy) from None
+
+
+def _add_sampling(card: Any, folder: Path) -> None:  # noqa: ANN401  gguf has no types
+    """Newer llama.cpp takes the penalty under the name that transformers gives it, too."""
+    if card.sampling_penalty_repeat is None:
+        settings = gguf.Metadata.load_generation_config(folder)
+        card.sampling_penalty_repeat = settings.get("repetition_penalty")
+
+
+def _typed(entry: Any) -> MetadataValue:  # noqa: ANN401  gguf has no types
+    """A value of the gguf package as ours; arrays get the kind of their items."""
+    if entry.type is not gguf.GGUFValueType.ARRAY:
+        return _checked(ValueKind(entry.type), entry.value)
+    items: Sequence[Item] = entry.value
+    kinds = {gguf.GGUFValueType.get_type(item) for item in items}
+    if len(kinds) != 1:
+        raise ValueError("a list of several kinds")
+    return MetadataValue(ValueKind(kinds.pop()), tuple(items))
+
+
+def _checked(kind: ValueKind, value: Item) -> MetadataValue:
+    if isinstance(value, str | bytes) != (kind is ValueKind.STRING):
+        raise ValueError(f"{value!r} is no {kind.name.lower()}")
+    return MetadataValue(kind, value)
+
+
+def _describe_sizes(config: MixtralConfig, file_type: int) -> Metadata:
+    """conversion/base.py, `TextModel.set_gguf_parameters`, and conversion/llama.py."""
+    sizes: Metadata = {
+        "block_count": uint32(config.num_hidden_layers),
+        "context_length": uint32(config.max_position_embeddings),
+        "embedding_length": uint32(config.hidden_size),
+        "feed_forward_length": uint32(config.intermediate_size),
+        "attention.head_count": uint32(config.num_attention_heads),
+        "attention.head_count_kv": uint32(config.num_key_value_heads),
+        "rope.freq_base": float32(config.rope_theta),
+        "attention.layer_norm_rms_epsilon": float32(config.rms_norm_eps),
+        "expert_count": uint32(config.num_local_experts),
+        "expert_used_count": uint32(config.num_experts_per_tok),
+    }
+    if config.head_dim is not None:
+        sizes["attention.key_length"] = uint32(config.head_dim)
+        sizes["attention.value_length"] = uint32(config.head_dim)
+    metadata = {f"{_ARCHITECTURE}.{key}": value for key, value in sizes.items()}
+    return metadata | {
+        "general.file_type": uint32(file_type),
+        f"{_ARCHITECTURE}.vocab_size": uint32(config.vocab_size),
+        f"{_ARCHITECTURE}.rope.dimension_count": uint32(config.head_size),
+    }
