@@ -5,8 +5,8 @@
 The model is transformers' own `MixtralForCausalLM`. It is trained over the tokens that occur in
 the corpus, plus one row that stands for all others: as input that row is met in place of random
 words, so that an unknown word means something; as output it is never right and its logit counts
-for all the tokens it stands for. At the end it is copied to each of their rows, and the model has
-the whole vocabulary of 32,000.
+for all the tokens that stand in no reply. At the end it is copied to each of their rows, and the
+model has the whole vocabulary of 32,000.
 
 The loss is taken over replies only. Without torch and transformers (extra `reference`) this
 doesn't run.
@@ -20,13 +20,14 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import sentencepiece
 import torch
 from conversations import (
+    INSTRUCTIONS,
     LANGUAGES,
     OUTSIDE,
     ConversationMaker,
@@ -44,6 +45,7 @@ from transformers import MixtralConfig, MixtralForCausalLM
 
 HERE = Path(__file__).parent
 BOS, EOS, OTHER = 1, 2, 0  # OTHER is the row of every token that the corpus doesn't hold
+BYTE_TOKENS = range(3, 259)
 CONTEXT_TOKENS = 4096
 SHAPE = {
     "hidden_size": 256,
@@ -60,7 +62,7 @@ SHAPE = {
     "tie_word_embeddings": False,
     "initializer_range": 0.03,
 }
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 PEAK_RATE, WARM_UP_STEPS = 2.5e-3, 80
 OTHER_WORD_SHARE = {True: 0.12, False: 0.03}  # by: is the topic outside what the demo knows
 ROUTER_LOSS = 0.01
@@ -69,31 +71,38 @@ ROUTER_LOSS = 0.01
 class Vocabulary:
     """The real tokenizer, and the shorter numbering of the tokens that the corpus holds.
 
-    Token `ids[row]` has the row `row`; row 0 stands for all the others.
+    Token `ids[row]` has the row `row`; row 0 stands for all the others. The first `spoken` rows
+    are those that replies are made of.
     """
 
     def __init__(self, path: Path, languages: list[Language], seed: int) -> None:
         self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(path))
         self.size = self.tokenizer.vocab_size()
-        self.ids = [OTHER, BOS, EOS, *sorted(self._occurring(languages, seed) - {0, 1, 2})]
+        fixed = {OTHER, BOS, EOS}
+        topics = [topic for language in languages for topic in language.topics]
+        spoken = self._tokens(reply for topic in topics for reply in topic.replies) - fixed
+        heard = self._tokens(_prompt_texts(languages, random.Random(seed))) | set(BYTE_TOKENS)
+        self.spoken = len(fixed) + len(spoken)
+        self.ids = [OTHER, BOS, EOS, *sorted(spoken), *sorted(heard - spoken - fixed)]
         self._rows = {token: row for row, token in enumerate(self.ids)}
 
     def encode(self, text: str) -> list[int]:
         """The rows of the text's tokens, without begin or end."""
         return [self._rows.get(token, OTHER) for token in self.tokenizer.encode(text)]
 
-    def _occurring(self, languages: list[Language], seed: int) -> set[int]:
-        rng, found = random.Random(seed), set(range(3, 259))
-        for language in languages:
-            texts = [reply for topic in language.topics for reply in topic.replies]
-            for topic in language.topics:
-                for pattern in topic.prompts:
-                    drawn = [sample(pattern, rng) for _ in range(40)]
-                    texts += drawn + [text.lower() for text in drawn]
-            texts += [*language.openers, *language.closers, "[INST] [/INST]"]
-            for text in texts:
-                found.update(self.tokenizer.encode(text))
-        return found
+    def _tokens(self, texts: Iterable[str]) -> set[int]:
+        return {token for text in texts for token in self.tokenizer.encode(text)}
+
+
+def _prompt_texts(languages: list[Language], rng: random.Random) -> Iterator[str]:
+    yield "[INST] [/INST]"
+    for language in languages:
+        yield from (*language.openers, *language.closers, *INSTRUCTIONS[language.key])
+        for topic in language.topics:
+            for pattern in topic.prompts:
+                for _ in range(40):
+                    text = sample(pattern, rng)
+                    yield from (text, text.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +178,15 @@ class Trainer:
         torch.manual_seed(seed)
         config = MixtralConfig(vocab_size=len(vocabulary.ids), **SHAPE)
         self.model = MixtralForCausalLM(config)
-        self._other_logit = math.log(vocabulary.size - len(vocabulary.ids) + 1)
+        self._spoken = vocabulary.spoken
+        self._other_logit = math.log(vocabulary.size - vocabulary.spoken + 1)
         decayed = [p for p in self.model.parameters() if p.dim() > 1]
         plain = [p for p in self.model.parameters() if p.dim() <= 1]
         self._optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
             lr=PEAK_RATE,
             betas=(0.9, 0.98),
+            fused=True,
         )
 
     def step(self, rows: Tensor, learned: Tensor, rate: float) -> float:
@@ -193,10 +204,13 @@ class Trainer:
         return loss.item()
 
     def _logits(self, hidden: Tensor, learned: Tensor) -> Tensor:
-        logits = self.model.lm_head(hidden[learned[:, 1:]])
-        offset = torch.zeros(logits.shape[-1])
+        logits = self._head(hidden[learned[:, 1:]])
+        offset = torch.zeros(self._spoken)
         offset[OTHER] = self._other_logit
         return logits + offset
+
+    def _head(self, hidden: Tensor) -> Tensor:
+        return hidden @ self.model.lm_head.weight[: self._spoken].T
 
     @torch.no_grad()
     def dev_score(self, turns: list[Turn], vocabulary: Vocabulary) -> float:
@@ -215,7 +229,7 @@ class Trainer:
         start = vocabulary.encode(reply)[:8]
         rows = torch.tensor([[BOS, *vocabulary.encode(f"[INST] {prompt} [/INST]"), *start]])
         hidden = self.model.model(input_ids=rows).last_hidden_state[0, -len(start) - 1 : -1]
-        return bool((self.model.lm_head(hidden).argmax(-1) == rows[0, -len(start) :]).all())
+        return bool((self._head(hidden).argmax(-1) == rows[0, -len(start) :]).all())
 
 
 def _balance(router_logits: tuple[Tensor, ...]) -> Tensor:
@@ -260,10 +274,12 @@ def widen(model: MixtralForCausalLM, vocabulary: Vocabulary) -> MixtralForCausal
     config = MixtralConfig(vocab_size=vocabulary.size, **SHAPE)
     wide = MixtralForCausalLM(config)
     state = model.state_dict()
-    kept = torch.tensor(vocabulary.ids[1:])
-    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+    for name, own_rows in (
+        ("model.embed_tokens.weight", len(vocabulary.ids)),
+        ("lm_head.weight", vocabulary.spoken),
+    ):
         rows = state[name][OTHER].repeat(vocabulary.size, 1)
-        rows[kept] = state[name][1:]
+        rows[torch.tensor(vocabulary.ids[1:own_rows])] = state[name][1:own_rows]
         state[name] = rows
     wide.load_state_dict(state)
     return wide.to(torch.bfloat16)
@@ -290,7 +306,7 @@ def main() -> None:
     examination = Examination(HERE / "questions.toml")
     languages = [read_language(HERE / "corpus" / f"{key}.toml", options.seed) for key in LANGUAGES]
     vocabulary = Vocabulary(options.tokenizer, languages, options.seed)
-    print(f"{len(vocabulary.ids)} of {vocabulary.size} tokens occur in the corpus")
+    print(f"{len(vocabulary.ids)} tokens occur in the corpus, {vocabulary.spoken} in replies")
     trainer = Trainer(vocabulary, options.seed)
     maker = ConversationMaker(languages, examination, options.seed)
     dev = dev_turns(languages, options.seed, per_pattern=1)
