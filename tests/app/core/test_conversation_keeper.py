@@ -47,17 +47,17 @@ class Disk:
         return titles
 
 
-@pytest.fixture()
+@pytest.fixture
 def disk(tmp_path: Path) -> Disk:
     return Disk(tmp_path / "chats.sqlite3")
 
 
-@pytest.fixture()
+@pytest.fixture
 def news() -> list[News]:
     return []
 
 
-@pytest.fixture()
+@pytest.fixture
 def keeper(disk: Disk, news: list[News]) -> Iterator[ConversationKeeper]:
     keeper = ConversationKeeper(disk.path, news.append, disk.open)
     keeper.open()

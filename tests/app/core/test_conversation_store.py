@@ -21,12 +21,12 @@ from app.core.message_rows import clean_text, pack_token_ids, unpack_token_ids
 FIGURES = ReplyFigures(12, 4, 3, 0.5, 0.25, 2**32 - 1)
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "chats.sqlite3"
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(path: Path) -> Iterator[ConversationStore]:
     ticks = itertools.count(1000.0)
     store = ConversationStore.open(path, clock=lambda: next(ticks))
@@ -298,7 +298,7 @@ def test_file_of_another_kind_is_a_sentence(path: Path) -> None:
     """The file is named and left as it is."""
     content = b"This is no database. " * 100
     path.write_bytes(content)
-    with pytest.raises(ChatsFileError, match="chats.sqlite3 is kept as it is") as caught:
+    with pytest.raises(ChatsFileError, match="is kept as it is") as caught:
         ConversationStore.open(path)
 
     assert caught.value.refusal is Refusal.DAMAGED
