@@ -19,7 +19,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from model_io.errors import CorruptGGUFError, GGUFError, NotGGUFError, TruncatedGGUFError
+from model_io.errors import (
+    CorruptGGUFError,
+    GGUFError,
+    NotGGUFError,
+    SplitExpertError,
+    TruncatedGGUFError,
+)
 from model_io.gguf_values import STRUCT_CODES, ValueKind
 from model_io.quant_types import FILE_TYPES, TENSOR_TYPES, TensorType
 
@@ -147,6 +153,19 @@ def read_header(path: str | os.PathLike[str]) -> GGUFHeader:
         raise GGUFError(file_path, f"can't be read: {reason}", "check its permissions") from None
 
 
+def check_usable(header: GGUFHeader) -> None:
+    """Make sure that llama.cpp could load the file: all data there, experts merged.
+
+    Raises TruncatedGGUFError or SplitExpertError.
+    """
+    if header.missing_bytes:
+        problem = f"is cut off: {header.missing_bytes:,} bytes are missing at its end"
+        raise TruncatedGGUFError(header.path, problem, _FETCH)
+    if header.is_split_expert:
+        problem = "was written before April 2024, with each expert apart"
+        raise SplitExpertError(header.path, problem, "octet model repair makes a new file of it")
+
+
 class _HeaderReader:
     """Walks once through the header, counting what is left of the file."""
 
@@ -243,7 +262,7 @@ class _HeaderReader:
     def _array_of(self, key: str, kind: int, count: int) -> tuple[Scalar, ...]:
         if kind == ValueKind.STRING:
             self._check_room(count, 8, "texts")
-            return tuple(self._text() for _ in range(count))
+            return tuple([self._text() for _ in range(count)])
         code = STRUCT_CODES.get(kind)
         if code is None:
             raise self._corrupt(f"has the entry {key[:64]!r} of the unknown kind {kind}")

@@ -69,6 +69,7 @@ def chat_companions() -> dict[str, str]:
     """The describing files that the real repository has beside its weights."""
     special = {"0": "<unk>", "1": "<s>", "2": "</s>"}
     added = [{"id": int(i), "content": t, "special": True} for i, t in special.items()]
+    decoder = {i: {"content": t, "special": True} for i, t in special.items()}
     pieces = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A"}}]
     pair = [*pieces, {"Sequence": {"id": "B"}}]
     return {
@@ -85,14 +86,14 @@ def chat_companions() -> dict[str, str]:
             {
                 "add_bos_token": True,
                 "add_eos_token": False,
-                "added_tokens_decoder": {i: {"content": t, "special": True} for i, t in special.items()},
+                "added_tokens_decoder": decoder,
                 "bos_token": "<s>",
                 "eos_token": "</s>",
                 "unk_token": "<unk>",
                 "chat_template": CHAT_TEMPLATE,
             }
         ),
-    }  # fmt: skip
+    }
 
 
 def chatml_companions() -> dict[str, str]:
@@ -127,6 +128,16 @@ SHAPES = {
         ),
     )
 }  # fmt: skip
+"""What Mixtral checkpoints look like; the weights are bf16 as the released ones are."""
+
+OTHER_DTYPES = {
+    shape.folder: shape
+    for shape in (
+        Shape("half", layers=1, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F16", seed=5),
+        Shape("single", layers=1, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F32", seed=6),
+    )
+}
+"""Fine-tunes saved in other types."""
 
 
 def config(shape: Shape) -> dict[str, object]:
