@@ -1,0 +1,93 @@
+"""What the session tells the window, as values that can't change.
+
+Knows nothing of threads, of the engine or of widgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class SessionState(Enum):
+    """What the session is doing. The window shows it and keeps no flags of its own."""
+
+    NO_MODEL = "no model"
+    LOADING = "loading"
+    READY = "ready"
+    READING = "reading"  # the prompt is being read, there is no text yet
+    REPLYING = "replying"
+    STOPPING = "stopping"
+
+
+class NoticeKind(Enum):
+    """How a notice looks."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class NoticeAction(Enum):
+    """What the button of a notice does."""
+
+    TRY_AGAIN = "try again"  # ChatSession.try_again
+    LOAD_AGAIN = "load again"  # ChatSession.try_again
+    DETAILS = "details"  # shows Notice.details
+    SHOW_FOLDER = "show folder"  # opens the folder in Notice.details
+    UNDO_DELETE = "undo delete"  # ChatSession.undo_delete
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One piece of news: what happened, what it means, and what can be done.
+
+    A notice replaces the one with the same `key`; `notice_cleared(key)` takes it away.
+    """
+
+    kind: NoticeKind
+    title: str
+    text: str
+    action: NoticeAction | None = None
+    details: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadingProgress:
+    """How far the model `name` is loaded; `seconds_left` None while nothing can be said."""
+
+    name: str
+    done_bytes: int
+    total_bytes: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingProgress:
+    """How much of the prompt is read; `reused_tokens` of it didn't have to be read again."""
+
+    done_tokens: int
+    total_tokens: int
+    reused_tokens: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextUse:
+    """What fills the model's memory: `used_tokens` of `context_tokens`, and the draft to come."""
+
+    used_tokens: int
+    context_tokens: int
+    draft_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A line of the model list. `detail` is kind and size, `problem` why it can't be loaded."""
+
+    path: str
+    name: str
+    detail: str
+    is_demo: bool
+    problem: str = ""

@@ -1,0 +1,137 @@
+"""The notices of the session, in the words of the style guide: short main clauses, no apology.
+
+First what happened, then what is kept, then what to do. Knows when to say something of nobody:
+each function turns one event into one `Notice`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from app.core.chats_file import Refusal
+from app.core.conversation_keeper import ChatsRestored, SavingFailed
+from app.runtime.facts import Notice, NoticeAction, NoticeKind
+
+SAVING, REPLY, ENGINE, MODEL, BIN, SETTINGS = (
+    "saving",
+    "reply",
+    "engine",
+    "model",
+    "bin",
+    "settings",
+)
+"""The keys of the notices."""
+
+_NO_FOLDER = (Refusal.DAMAGED, Refusal.NEWER)
+
+
+def saving_failed(news: SavingFailed, folder: Path) -> Notice:
+    """The chats go on in memory; the notice stays until they are saved."""
+    error = news.error
+    action = NoticeAction.DETAILS if error.refusal in _NO_FOLDER else NoticeAction.SHOW_FOLDER
+    details = error.details if action is NoticeAction.DETAILS else str(folder)
+    return Notice(NoticeKind.ERROR, error.what_happened, error.what_to_do, action, details, SAVING)
+
+
+def chats_restored(news: ChatsRestored) -> Notice:
+    """The file of the chats was damaged and has been replaced."""
+    count = news.restored_count
+    restored = "No chat" if count == 0 else "1 chat" if count == 1 else f"{count:,} chats"
+    return Notice(
+        NoticeKind.ERROR,
+        "The saved chats were damaged.",
+        f"{restored} could be restored. The damaged file is kept as {news.kept_as.name}.",
+        NoticeAction.SHOW_FOLDER,
+        str(news.kept_as.parent),
+        SAVING,
+    )
+
+
+def reply_failed(sentence: str, details: str) -> Notice:
+    """The engine could not do one reply, but lives."""
+    return Notice(
+        NoticeKind.ERROR,
+        "This reply could not be finished.",
+        f"{sentence} What had arrived is kept.",
+        NoticeAction.TRY_AGAIN,
+        details,
+        REPLY,
+    )
+
+
+def engine_died(details: str, seconds_to_read: float | None) -> Notice:
+    """The engine's process is gone; `seconds_to_read` is what the next message waits for."""
+    wait = "" if seconds_to_read is None else f", about {seconds_text(seconds_to_read)}"
+    return Notice(
+        NoticeKind.WARNING,
+        "The engine stopped.",
+        f"Nothing is lost. The next message starts it again and reads the chat anew{wait}.",
+        NoticeAction.DETAILS,
+        details,
+        ENGINE,
+    )
+
+
+def load_failed(name: str, sentence: str, details: str) -> Notice:
+    """A model could not be loaded."""
+    return Notice(
+        NoticeKind.ERROR,
+        f"{name} could not be loaded.",
+        sentence,
+        NoticeAction.LOAD_AGAIN,
+        details,
+        MODEL,
+    )
+
+
+def last_model_replaced(name: str, reason: str) -> Notice:
+    """The model of the last time can't be used, and the demo is loaded in its place."""
+    return Notice(
+        NoticeKind.WARNING,
+        f"{name} can't be loaded. The demo answers instead.",
+        reason,
+        key=MODEL,
+    )
+
+
+def model_noted(sentence: str) -> Notice:
+    """Something that one has to know about the loaded model."""
+    return Notice(NoticeKind.INFO, "This model is a special case.", sentence, key=MODEL)
+
+
+def no_model() -> Notice:
+    """There is nothing that could answer."""
+    return Notice(
+        NoticeKind.WARNING,
+        "There is no model yet.",
+        "The message is kept and sent as soon as a model is loaded.",
+        key=MODEL,
+    )
+
+
+def moved_to_bin(until: float) -> Notice:
+    """`until` in seconds since the epoch."""
+    day = datetime.fromtimestamp(until)
+    return Notice(
+        NoticeKind.INFO,
+        "Chat moved to the bin.",
+        f"It stays there until {day.day} {day:%B}.",
+        NoticeAction.UNDO_DELETE,
+        key=BIN,
+    )
+
+
+def settings_damaged(sentence: str) -> Notice:
+    """The file of the settings could not be understood."""
+    return Notice(
+        NoticeKind.WARNING, "The settings are back to their defaults.", sentence, key=SETTINGS
+    )
+
+
+def seconds_text(seconds: float) -> str:
+    """A time as people say it: "20 s", "3 minutes"."""
+    if seconds < 90:
+        step = 1 if seconds < 10 else 5
+        return f"{max(1, round(seconds / step) * step)} s"
+    return f"{round(seconds / 60)} minutes"
