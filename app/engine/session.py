@@ -1,0 +1,276 @@
+"""One loaded model and what it has read: answers conversations, and counts their tokens.
+
+`load`, `generate` and `close` belong to one thread. `count_tokens` and `tokenize_prompt` may be
+called from another at any time. Knows nothing of processes and pipes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llama_cpp import llama_cpp as native
+
+from app.core.context_fit import FittedPrompt, fit_prompt
+from app.core.errors import EngineError
+from app.core.prompt import Prompt, build_prompt
+from app.core.prompt_format import PromptFormat, choose_prompt_format
+from app.engine.context import Context
+from app.engine.loading import choose_threads, find_device, load_weights, make_context
+from app.engine.model_file import check_model_file
+from app.engine.protocol import (
+    EngineParameters,
+    Event,
+    Finished,
+    Generate,
+    LoadedModel,
+    PromptMessage,
+    PromptProgressed,
+    StoppedBy,
+    TextGenerated,
+)
+from app.engine.reply_text import ReplyText
+from app.engine.sampling import SamplerChain, choose_seed
+from app.engine.stop_flag import StopFlag
+from app.engine.vocabulary import Vocabulary
+from model_io.gguf_reader import GGUFHeader
+
+EmitEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """Everything that begins and ends with one model; `context` is None without weights."""
+
+    model: Any
+    vocabulary: Vocabulary
+    prompt_format: PromptFormat
+    context: Context | None
+
+
+class Session:
+    """Holds at most one model."""
+
+    def __init__(self) -> None:
+        self._loaded: _Loaded | None = None
+        # Guards the vocabulary, which another thread asks while this one may free it.
+        self._lock = threading.Lock()
+
+    def load(
+        self,
+        parameters: EngineParameters,
+        on_progress: Callable[[int, int], None],
+        stop: StopFlag,
+    ) -> LoadedModel:
+        """Load a model in place of the one that is loaded; if that fails, none is.
+
+        `on_progress` gets the bytes done and the bytes in all. Raises ModelFileError or
+        EngineError with a sentence; the latter also when stopped.
+        """
+        self.close()
+        header = check_model_file(
+            parameters.model_path, needs_weights=not parameters.vocabulary_only
+        )
+        model = load_weights(parameters, header, on_progress, lambda: stop.is_set)
+        if model is None:
+            raise EngineError("Loading the model was stopped.")
+        try:
+            vocabulary = Vocabulary(model)
+            is_bare = parameters.vocabulary_only
+            context = None if is_bare else make_context(model, parameters, header)
+        except BaseException:
+            native.llama_model_free(model)
+            raise
+        choice = choose_prompt_format(header.metadata)
+        with self._lock:
+            self._loaded = _Loaded(model, vocabulary, choice.prompt_format, context)
+        return _describe(parameters, header, self._loaded, choice.sentence)
+
+    def close(self) -> None:
+        """Free the model, if there is one."""
+        with self._lock:
+            loaded, self._loaded = self._loaded, None
+            if loaded is not None:
+                if loaded.context is not None:
+                    loaded.context.close()
+                native.llama_model_free(loaded.model)
+
+    def forget(self) -> None:
+        """Forget what was read, after an error that may have left it in disorder."""
+        if self._loaded is not None and self._loaded.context is not None:
+            self._loaded.context.forget()
+
+    def count_tokens(self, messages: Sequence[PromptMessage]) -> int:
+        """How many ids `messages` take, nothing dropped; a last reply counts as closed.
+
+        Raises PromptError, or EngineError if no model is loaded.
+        """
+        with self._lock:
+            ends_in_reply = bool(messages) and messages[-1].role == "assistant"
+            prompt = self._build(messages, continue_last=ends_in_reply, is_strict=False)
+            return len(prompt.ids()) + prompt.continues
+
+    def tokenize_prompt(
+        self, messages: Sequence[PromptMessage], *, continue_last: bool, raw: bool
+    ) -> list[int]:
+        """The ids of `messages`; what the format refuses raises PromptError."""
+        with self._lock:
+            return self._build(messages, continue_last=continue_last, raw=raw).ids()
+
+    def generate(self, request: Generate, emit: EmitEvent, stop: StopFlag) -> Finished:
+        """Answer `request`, sending `PromptProgressed` and `TextGenerated` to `emit`.
+
+        Raises PromptError if it can't be put into a prompt or is too long, EngineError if there
+        is no model or it fails.
+        """
+        if self._loaded is None or self._loaded.context is None:
+            raise EngineError("No model is loaded. Choose one first.")
+        prompt = self._build(
+            request.messages,
+            continue_last=request.continue_last,
+            raw=request.raw,
+            is_strict=False,
+        )
+        fitted = fit_prompt(prompt, self._loaded.context.context_tokens)
+        is_v1 = not request.raw and self._loaded.prompt_format is PromptFormat.MISTRAL_V1
+        text = ReplyText(strips_space=is_v1 and not prompt.continues)
+        reply = _Reply(request, fitted, self._loaded.context, self._loaded.vocabulary, text)
+        return reply.produce(emit, stop)
+
+    def _build(
+        self,
+        messages: Sequence[PromptMessage],
+        *,
+        continue_last: bool,
+        raw: bool = False,
+        is_strict: bool = True,
+    ) -> Prompt:
+        if self._loaded is None:
+            raise EngineError("No model is loaded. Choose one first.")
+        return build_prompt(
+            messages,
+            self._loaded.vocabulary,
+            PromptFormat.RAW if raw else self._loaded.prompt_format,
+            continue_last=continue_last,
+            skip_empty_replies=not is_strict,
+        )
+
+
+class _Reply:
+    """One reply on its way: reads the prompt, then chooses id after id."""
+
+    def __init__(
+        self,
+        request: Generate,
+        fitted: FittedPrompt,
+        context: Context,
+        vocabulary: Vocabulary,
+        text: ReplyText,
+    ) -> None:
+        self._job_id = request.job_id
+        self._sampling = request.sampling
+        self._prompt_ids = fitted.ids
+        self._dropped_messages = fitted.dropped_messages
+        self._context = context
+        self._vocabulary = vocabulary
+        self._text = text
+        self._completion_tokens = 0
+
+    def produce(self, emit: EmitEvent, stop: StopFlag) -> Finished:
+        """Send events to `emit`; returns the closing one."""
+        seed = choose_seed(self._sampling)
+        started_at = time.perf_counter()
+        reused_tokens = self._context.keep_prefix(self._prompt_ids)
+        stopped_by = StoppedBy.STOP
+        read_at = started_at
+        if self._read_prompt(reused_tokens, emit, stop):
+            read_at = time.perf_counter()
+            stopped_by = self._write(seed, emit, stop)
+        else:
+            read_at = time.perf_counter()
+        return Finished(
+            job_id=self._job_id,
+            stopped_by=stopped_by,
+            prompt_tokens=len(self._prompt_ids),
+            reused_tokens=reused_tokens,
+            completion_tokens=self._completion_tokens,
+            prefill_seconds=read_at - started_at,
+            decode_seconds=time.perf_counter() - read_at,
+            seed=seed,
+            dropped_messages=self._dropped_messages,
+            context_used_tokens=self._used_tokens,
+        )
+
+    @property
+    def _used_tokens(self) -> int:
+        return len(self._prompt_ids) + self._completion_tokens
+
+    def _read_prompt(self, reused_tokens: int, emit: EmitEvent, stop: StopFlag) -> bool:
+        def report(done_tokens: int) -> None:
+            total_tokens = len(self._prompt_ids)
+            emit(
+                PromptProgressed(
+                    self._job_id, done_tokens, total_tokens, reused_tokens, self._dropped_messages
+                )
+            )
+
+        report(reused_tokens)
+        return self._context.read(self._prompt_ids[reused_tokens:], stop, report)
+
+    def _write(self, seed: int, emit: EmitEvent, stop: StopFlag) -> StoppedBy:
+        token_count = self._vocabulary.token_count
+        with SamplerChain(self._sampling, seed, self._prompt_ids, token_count) as chain:
+            stopped_by = self._choose_tokens(chain, emit, stop)
+        if stopped_by is StoppedBy.END:
+            self._text.end()
+        else:
+            self._completion_tokens -= self._text.give_up_partial()
+        self._send_text(emit)
+        return stopped_by
+
+    def _choose_tokens(self, chain: SamplerChain, emit: EmitEvent, stop: StopFlag) -> StoppedBy:
+        context, vocabulary, text = self._context, self._vocabulary, self._text
+        room_tokens = context.context_tokens - len(self._prompt_ids)
+        limit_tokens = self._sampling.max_tokens or room_tokens
+        while True:
+            if stop.is_set:
+                return StoppedBy.STOP
+            token = chain.sample(context.pointer)
+            if vocabulary.is_end(token):
+                return StoppedBy.END
+            text.add(token, vocabulary.piece(token))
+            self._completion_tokens += 1
+            if text.is_due:
+                self._send_text(emit)
+            if self._completion_tokens >= limit_tokens:
+                return StoppedBy.LENGTH if self._sampling.max_tokens else StoppedBy.CONTEXT
+            if self._completion_tokens >= room_tokens:
+                return StoppedBy.CONTEXT
+            context.append(token)
+
+    def _send_text(self, emit: EmitEvent) -> None:
+        text, ids = self._text.take()
+        if ids or text:
+            emit(TextGenerated(self._job_id, text, ids, self._used_tokens))
+
+
+def _describe(
+    parameters: EngineParameters, header: GGUFHeader, loaded: _Loaded, notice: str
+) -> LoadedModel:
+    context = loaded.context
+    return LoadedModel(
+        path=parameters.model_path,
+        name=header.name or header.path.stem,
+        quant=header.quant or "",
+        file_bytes=header.file_bytes,
+        context_tokens=context.context_tokens if context else header.context_tokens or 0,
+        vocabulary_hash=loaded.vocabulary.vocabulary_hash,
+        prompt_format=loaded.prompt_format,
+        threads=choose_threads(parameters) if context else 0,
+        microbatch_tokens=context.microbatch_tokens if context else 0,
+        device=find_device(parameters.gpu_layers).description,
+        notice=notice,
+    )

@@ -1,0 +1,62 @@
+"""Keeps what the native library says: every line into the child's log, the last ones at hand.
+
+Knows nothing of who asks for them. Import it in child processes only: it loads the library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from typing import Any
+
+from model_io import child, ggml
+
+_DEBUG, _CONTINUED = 1, 5  # ggml.h: enum ggml_log_level
+_LogCallback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+_AbortCallback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+
+
+class NativeLog:
+    """Receives llama.cpp's and ggml's messages; a context manager, one at a time in a process."""
+
+    def __init__(self, kept_lines: int = 30) -> None:
+        self._lines: deque[str] = deque(maxlen=kept_lines)
+        self._is_skipping = False
+        # Kept here: a callback that Python frees while C holds it crashes the process.
+        self._callbacks = (_LogCallback(self._write), _AbortCallback(self._write_last_words))
+
+    @property
+    def last_lines(self) -> str:
+        """The latest messages, oldest first."""
+        return "\n".join(self._lines)
+
+    def __enter__(self) -> NativeLog:
+        self._install(*self._callbacks)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # While the process ends the library may speak when Python can't listen any more.
+        self._install(None, None)
+
+    def _install(self, log: Any, abort: Any) -> None:  # noqa: ANN401  ctypes callbacks
+        ggml.function("llama_log_set", None, ctypes.c_void_p, ctypes.c_void_p)(
+            ctypes.cast(log, ctypes.c_void_p), None
+        )
+        ggml.function("ggml_set_abort_callback", ctypes.c_void_p, ctypes.c_void_p)(
+            ctypes.cast(abort, ctypes.c_void_p)
+        )
+
+    def _write(self, level: int, text: bytes, _: object) -> None:
+        if level != _CONTINUED:
+            self._is_skipping = level == _DEBUG
+        if self._is_skipping:
+            return
+        self._keep(text)
+
+    def _write_last_words(self, text: bytes) -> None:
+        self._keep(text.rstrip(b"\n") + b"\n")
+
+    def _keep(self, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        child.write_log(text)
+        self._lines.extend(line for line in text.splitlines() if line.strip(" ."))
