@@ -8,7 +8,10 @@ words, so that an unknown word means something; as output it is never right and 
 for all the tokens that stand in no reply. At the end it is copied to each of their rows, and the
 model has the whole vocabulary of 32,000.
 
-The loss is taken over replies only. Without torch and transformers (extra `reference`) this
+The loss is taken over replies only. A reply's first tokens decide which reply it is; the rest
+follows from them. So the first tokens weigh more, and most of the conversations of one turn are
+cut after them: the same time then goes into several times as many questions. Without torch and
+transformers (extra `reference`) this
 doesn't run.
 """
 
@@ -66,6 +69,8 @@ BATCH_TOKENS = 2048
 PEAK_RATE, WARM_UP_STEPS = 2.5e-3, 80
 OTHER_WORD_SHARE = {True: 0.12, False: 0.03}  # by: is the topic outside what the demo knows
 ROUTER_LOSS = 0.01
+DECIDING_TOKENS, DECIDING_WEIGHT = 6, 5.0
+CUT_SHARE = 0.7
 
 
 class Vocabulary:
@@ -107,17 +112,17 @@ def _prompt_texts(languages: list[Language], rng: random.Random) -> Iterator[str
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A conversation as rows; `learned` marks those that the model must predict."""
+    """A conversation as rows; `weights` say how much each counts as a prediction (0: not)."""
 
     rows: list[int]
-    learned: list[bool]
+    weights: list[float]
 
 
 def encode_conversation(
     talk: TrainingConversation, vocabulary: Vocabulary, rng: random.Random
 ) -> Example:
     """The v1 instruct format: `<s>[INST] prompt [/INST]reply</s>[INST] …`, each chunk apart."""
-    rows, learned = [BOS], [False]
+    rows, weights = [BOS], [0.0]
     system = f"{talk.system}\n\n" if talk.system else ""
     for turn in talk.turns:
         prompt = vocabulary.encode(f"[INST] {system}{turn.prompt} [/INST]")
@@ -125,9 +130,19 @@ def encode_conversation(
         prompt[4:-4] = [OTHER if rng.random() < share else row for row in prompt[4:-4]]
         reply = [*vocabulary.encode(turn.reply), EOS]
         rows += prompt + reply
-        learned += [False] * len(prompt) + [not turn.cut] * len(reply)
+        weights += [0.0] * len(prompt) + _reply_weights(len(reply), cut=turn.cut)
         system = ""
-    return Example(rows[:CONTEXT_TOKENS], learned[:CONTEXT_TOKENS])
+    if len(talk.turns) == 1 and rng.random() < CUT_SHARE:
+        end = len(rows) - len(reply) + DECIDING_TOKENS
+        rows, weights = rows[:end], weights[:end]
+    return Example(rows[:CONTEXT_TOKENS], weights[:CONTEXT_TOKENS])
+
+
+def _reply_weights(token_count: int, *, cut: bool) -> list[float]:
+    if cut:
+        return [0.0] * token_count
+    deciding = min(DECIDING_TOKENS, token_count)
+    return [DECIDING_WEIGHT] * deciding + [1.0] * (token_count - deciding)
 
 
 class BatchMaker:
@@ -137,7 +152,7 @@ class BatchMaker:
         self._maker, self._vocabulary, self._rng = maker, vocabulary, random.Random(seed)
 
     def batches(self, long_share: float) -> Iterator[tuple[Tensor, Tensor]]:
-        """Rows and learned marks, each (batch, time), of one pool of conversations.
+        """Rows and weights, each (batch, time), of one pool of conversations.
 
         `long_share` of the conversations fill the context; most have a few turns.
         """
@@ -154,7 +169,7 @@ class BatchMaker:
     def _turn_count(self, long_share: float) -> int:
         if self._rng.random() < long_share:
             return self._rng.randrange(12, 45)
-        return self._rng.choices((1, 2, 3, 4, 6, 8), (40, 20, 14, 10, 10, 6))[0]
+        return self._rng.choices((1, 2, 3, 4, 6, 8), (70, 10, 7, 5, 5, 3))[0]
 
     def _example(self, turn_count: int) -> Example:
         talk = self._maker.conversation(turn_count)
@@ -164,11 +179,11 @@ class BatchMaker:
 def _pad(group: list[Example]) -> tuple[Tensor, Tensor]:
     length = max(len(example.rows) for example in group)
     rows = torch.full((len(group), length), EOS)
-    learned = torch.zeros((len(group), length), dtype=torch.bool)
+    weights = torch.zeros((len(group), length))
     for at, example in enumerate(group):
         rows[at, : len(example.rows)] = torch.tensor(example.rows)
-        learned[at, : len(example.learned)] = torch.tensor(example.learned)
-    return rows, learned
+        weights[at, : len(example.weights)] = torch.tensor(example.weights)
+    return rows, weights
 
 
 class Trainer:
@@ -189,13 +204,16 @@ class Trainer:
             fused=True,
         )
 
-    def step(self, rows: Tensor, learned: Tensor, rate: float) -> float:
-        """One step of the optimizer; returns the mean loss of the learned tokens in nats."""
+    def step(self, rows: Tensor, weights: Tensor, rate: float) -> float:
+        """One step of the optimizer; returns the weighted mean loss of a token in nats."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         output = self.model.model(input_ids=rows[:, :-1], output_router_logits=True)
-        logits, targets = self._logits(output.last_hidden_state, learned), rows[:, 1:]
-        loss = functional.cross_entropy(logits, targets[learned[:, 1:]])
+        learned = weights[:, 1:] > 0
+        logits = self._logits(output.last_hidden_state[learned])
+        losses = functional.cross_entropy(logits, rows[:, 1:][learned], reduction="none")
+        weight = weights[:, 1:][learned]
+        loss = (losses * weight).sum() / weight.sum()
         total = loss + ROUTER_LOSS * _balance(output.router_logits)
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -203,8 +221,8 @@ class Trainer:
         self._optimizer.step()
         return loss.item()
 
-    def _logits(self, hidden: Tensor, learned: Tensor) -> Tensor:
-        logits = self._head(hidden[learned[:, 1:]])
+    def _logits(self, hidden: Tensor) -> Tensor:
+        logits = self._head(hidden)
         offset = torch.zeros(self._spoken)
         offset[OTHER] = self._other_logit
         return logits + offset
@@ -257,8 +275,8 @@ def train(
     step, started = 0, time.monotonic()
     while step < steps:
         share_done = step / steps
-        for rows, learned in source.batches(long_share=0.01 if share_done < 0.8 else 0.08):
-            losses.append(trainer.step(rows, learned, learning_rate(step, step / steps)))
+        for rows, weights in source.batches(long_share=0.01 if share_done < 0.8 else 0.08):
+            losses.append(trainer.step(rows, weights, learning_rate(step, step / steps)))
             step += 1
             if step % 50 == 0:
                 spent = time.monotonic() - started
