@@ -27,7 +27,7 @@ from model_io.progress import (
     ignore_progress,
     never_stop,
 )
-from model_io.quant_types import BF16, QUANTS, Quant, choose_tensor_type
+from model_io.quant_types import QUANTS, Quant, choose_tensor_type
 from model_io.quantize import Matrix, quantize
 from model_io.safetensors_reader import StoredTensor
 from model_io.tensor_names import ModelTensor, sort_as_converted, sort_as_quantized
@@ -82,7 +82,7 @@ def _prepare(checkpoint: Checkpoint, quant: Quant) -> _Job:
     metadata = describe_model(
         checkpoint.folder, checkpoint.config, _count_parameters(tensors), quant.file_type
     ) | read_vocabulary(checkpoint.folder, checkpoint.config.vocab_size)
-    if quant.default is BF16:
+    if quant.is_converted:
         ordered = sort_as_converted(tensors, list(checkpoint.stored))
     else:
         ordered = sort_as_quantized(tensors)

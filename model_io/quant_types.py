@@ -121,11 +121,16 @@ FILE_TYPES: Mapping[int, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Quant:
-    """A kind of file that Octet makes: its name, `general.file_type`, and usual tensor type."""
+    """A kind of file that Octet makes: its name, `general.file_type`, and usual tensor type.
+
+    `is_converted` files are laid out as llama.cpp's convert script does it, all others as its
+    llama-quantize leaves them.
+    """
 
     name: str
     file_type: int
     default: TensorType
+    is_converted: bool = False
 
     @property
     def is_quantized(self) -> bool:
@@ -140,7 +145,7 @@ QUANTS: Mapping[str, Quant] = MappingProxyType(
             Quant("Q4_K_M", 15, Q4_K),
             Quant("Q6_K", 18, Q6_K),
             Quant("Q8_0", 7, Q8_0),
-            Quant("BF16", 32, BF16),
+            Quant("BF16", 32, BF16, is_converted=True),
             Quant("F32", 0, F32),
         )
     }

@@ -63,6 +63,8 @@ class Shape:
     seed: int = 0
     companions: Mapping[str, str] = field(default_factory=dict)
     """Further files and their texts."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Further entries of config.json."""
 
 
 def chat_companions() -> dict[str, str]:
@@ -96,6 +98,33 @@ def chat_companions() -> dict[str, str]:
     }
 
 
+def contradictory_companions() -> dict[str, str]:
+    """Describing files that disagree with each other, or say things in unusual ways."""
+    files = chat_companions()
+    tokenizer_config = json.loads(files["tokenizer_config.json"]) | {
+        "add_bos_token": False,
+        "chat_template": [
+            {"name": "default", "template": CHAT_TEMPLATE},
+            {"name": "tool_use", "template": "{{ tools }}"},
+        ],
+    }
+    card = """---
+license: [mit, other]
+datasets: [acme/dialogues, "https://huggingface.co/datasets/x/y"]
+base_model:
+- https://huggingface.co/acme/Base-7B
+pipeline_tag: text-generation
+author: Ada
+---
+"""
+    return files | {
+        "README.md": card,
+        "tokenizer_config.json": json.dumps(tokenizer_config),
+        "generation_config.json": json.dumps({"repetition_penalty": 1.1, "top_p": 0.9}),
+        "chat_template.jinja": "never read",
+    }
+
+
 def chatml_companions() -> dict[str, str]:
     """A fine-tune's two additional control tokens, spelled in both of the known ways."""
     decoder = {"32000": {"content": "<|im_end|>", "special": False}}
@@ -125,6 +154,11 @@ SHAPES = {
         Shape(
             "wide-heads", layers=9, hidden=256, ffn=256, heads=4, kv_heads=2, head_dim=128,
             experts=2, tied=True, seed=4,
+        ),
+        Shape(
+            "contradictions", layers=1, hidden=256, ffn=256, heads=2, kv_heads=2, seed=7,
+            companions=contradictory_companions(),
+            settings={"_name_or_path": "acme/Wild-Mixtral-8x2M-v0.3", "sliding_window": 4096},
         ),
     )
 }  # fmt: skip
@@ -169,7 +203,7 @@ def config(shape: Shape) -> dict[str, object]:
         settings |= {"rope_theta": 1000000.0, "torch_dtype": name}
         if shape.head_dim is not None:
             settings["head_dim"] = shape.head_dim
-    return settings
+    return settings | shape.settings
 
 
 def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:

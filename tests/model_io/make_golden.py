@@ -7,7 +7,8 @@
     python -m tests.model_io.make_golden llama_cpp_python-0.3.36/vendor/llama.cpp
 
 For each toy checkpoint: the sha256 of the file that convert_hf_to_gguf.py --outtype bf16 writes
-(f32 for the checkpoints that aren't bf16), and some logits of transformers' MixtralForCausalLM.
+(and --outtype f32 for the checkpoints that aren't bf16), and some logits of transformers'
+MixtralForCausalLM.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def main() -> None:
     llama_cpp: Path = parser.parse_args().llama_cpp
     DATA.mkdir(exist_ok=True)
     values = {
-        "bf16": make_values(llama_cpp, list(SHAPES.values()), "bf16"),
+        "bf16": make_values(llama_cpp, [*SHAPES.values(), *OTHER_DTYPES.values()], "bf16"),
         "f32": make_values(llama_cpp, list(OTHER_DTYPES.values()), "f32"),
     }
     (DATA / "golden.json").write_text(json.dumps(values, indent=1) + "\n")

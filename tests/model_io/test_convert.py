@@ -1,0 +1,173 @@
+"""The file that model_io makes is the one that llama.cpp makes, or none."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from llama_cpp import llama_cpp
+
+from model_io import convert as convert_module
+from model_io.convert import convert
+from model_io.errors import NoRoomError, OutputError
+from model_io.progress import Cancelled, Progress
+from model_io.quant_types import F32, QUANTS, Quant
+from tests.model_io.checkpoints import OTHER_DTYPES, SHAPES
+
+GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())
+REWRITTEN = [name for name, quant in QUANTS.items() if not quant.is_converted]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet_library() -> Iterator[None]:
+    """Keeps llama.cpp from writing hundreds of lines to stderr."""
+    silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
+    llama_cpp.llama_log_set(silent, ctypes.c_void_p(0))
+    yield
+    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(), ctypes.c_void_p(0))
+
+
+def quantized_by_llama_cpp(source: Path, quant: str, target: Path) -> bytes:
+    """What llama.cpp's own quantizer makes of a GGUF file."""
+    parameters = llama_cpp.llama_model_quantize_default_params()
+    parameters.ftype = QUANTS[quant].file_type
+    parameters.nthread = 2
+    paths = (str(source).encode(), str(target).encode())
+    assert llama_cpp.llama_model_quantize(*paths, ctypes.byref(parameters)) == 0
+    return target.read_bytes()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_bf16_equals_the_convert_script(name: str, bf16_files: Path) -> None:
+    """The golden sha256 is of the file that convert_hf_to_gguf.py wrote (make_golden.py)."""
+    made = (bf16_files / f"{name}.gguf").read_bytes()
+    assert hashlib.sha256(made).hexdigest() == GOLDEN["bf16"][name]
+
+
+@pytest.mark.parametrize("quant", REWRITTEN)
+@pytest.mark.parametrize("name", SHAPES)
+def test_other_kinds_equal_llama_quantize(
+    name: str, quant: str, checkpoints: Path, bf16_files: Path, tmp_path: Path
+) -> None:
+    """Header, order, padding and every block are the same, for shapes with every fallback."""
+    expected = quantized_by_llama_cpp(bf16_files / f"{name}.gguf", quant, tmp_path / "theirs")
+    convert(checkpoints / name, quant, tmp_path / "ours", jobs=2)
+    assert (tmp_path / "ours").read_bytes() == expected
+
+
+@pytest.mark.parametrize("quant", REWRITTEN)
+@pytest.mark.parametrize("name", OTHER_DTYPES)
+def test_sources_of_other_types_equal_the_f32_route(
+    name: str, quant: str, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights in F16 or F32 lose nothing on the way: as with --outtype f32, then quantize."""
+    f32 = {"F32": Quant("F32", 0, F32, is_converted=True)}
+    with monkeypatch.context() as patch:
+        patch.setattr(convert_module, "QUANTS", f32)
+        made = convert(checkpoints / name, "F32", tmp_path / "f32.gguf", jobs=2)
+    assert made.sha256 == GOLDEN["f32"][name]
+    expected = quantized_by_llama_cpp(tmp_path / "f32.gguf", quant, tmp_path / "theirs")
+    convert(checkpoints / name, quant, tmp_path / "ours", jobs=2)
+    assert (tmp_path / "ours").read_bytes() == expected
+
+
+@pytest.mark.parametrize("name", OTHER_DTYPES)
+def test_bf16_of_sources_of_other_types(name: str, checkpoints: Path, tmp_path: Path) -> None:
+    """Rounding to bf16 is llama.cpp's own."""
+    made = convert(checkpoints / name, "BF16", tmp_path / "ours", jobs=2)
+    assert made.sha256 == GOLDEN["bf16"][name]
+
+
+@pytest.mark.parametrize("jobs", [3, 16])
+def test_threads_do_not_change_the_file(checkpoints: Path, tmp_path: Path, jobs: int) -> None:
+    """Rows may be cut and shared out in any way."""
+    source = checkpoints / "contradictions"
+    one = convert(source, "Q4_K_M", tmp_path / "one", jobs=1)
+    many = convert(source, "Q4_K_M", tmp_path / "many", jobs=jobs)
+    assert many.sha256 == one.sha256
+
+
+def test_reports_what_was_made(toy: Path, tmp_path: Path) -> None:
+    """Size and sha256 are those of the file on the disk."""
+    made = convert(toy, "Q8_0", tmp_path / "out.gguf", jobs=2)
+    content = (tmp_path / "out.gguf").read_bytes()
+    assert made.path == tmp_path / "out.gguf"
+    assert made.bytes == len(content)
+    assert made.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_progress_rises_to_the_end(toy: Path, tmp_path: Path) -> None:
+    """One stage, one total, never backwards."""
+    reports: list[Progress] = []
+    convert(toy, "Q8_0", tmp_path / "out.gguf", jobs=2, on_progress=reports.append)
+    assert {(report.stage, report.total_bytes) for report in reports} == {
+        ("convert", reports[0].total_bytes)
+    }
+    done = [report.done_bytes for report in reports]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, reports[0].total_bytes)
+
+
+def test_stopping_leaves_nothing_and_the_old_file(toy: Path, tmp_path: Path) -> None:
+    """The target is replaced as a whole or not at all."""
+    target = tmp_path / "out.gguf"
+    target.write_bytes(b"old")
+    answers = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        convert(toy, "Q4_K_M", target, jobs=2, should_stop=lambda: next(answers))
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_in_between_leaves_nothing(toy: Path, tmp_path: Path) -> None:
+    """Whatever ends the job, no half file stays."""
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done_bytes:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(toy, "Q4_K_M", tmp_path / "out.gguf", jobs=2, on_progress=interrupt)
+    assert not list(tmp_path.iterdir())
+
+
+def test_replaces_an_older_file(toy: Path, tmp_path: Path) -> None:
+    """Converting again is allowed."""
+    target = tmp_path / "out.gguf"
+    target.write_bytes(b"old")
+    made = convert(toy, "Q8_0", target, jobs=2)
+    assert target.stat().st_size == made.bytes
+
+
+def test_a_full_disk_is_known_before_the_first_byte(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence says how much is missing."""
+    usage = (10**12, 10**12 - 1000, 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(*usage))
+    with pytest.raises(NoRoomError, match=r"14,684,440 bytes too little space"):
+        convert(toy, "Q8_0", tmp_path / "out.gguf", jobs=2)
+    assert not list(tmp_path.iterdir())
+
+
+class Usage(tuple[int, int, int]):
+    """What shutil.disk_usage gives."""
+
+    def __new__(cls, total: int, used: int, free: int) -> Usage:
+        return super().__new__(cls, (total, used, free))
+
+    @property
+    def free(self) -> int:
+        return self[2]
+
+
+def test_targets_that_can_not_be_written(toy: Path, tmp_path: Path) -> None:
+    """A folder as target, or a folder that isn't there."""
+    with pytest.raises(OutputError, match="is a folder; name a file"):
+        convert(toy, "Q8_0", tmp_path, jobs=2)
+    with pytest.raises(OutputError, match="is not a folder; make it first"):
+        convert(toy, "Q8_0", tmp_path / "no" / "out.gguf", jobs=2)
