@@ -56,7 +56,8 @@ CREATE INDEX message_by_parent ON message (parent_id);
 
 CREATE TABLE draft (
     conversation_id INTEGER PRIMARY KEY,      -- 0 is the chat that has no message yet
-    text TEXT NOT NULL
+    text TEXT NOT NULL,                       -- what stands in the composer
+    waiting TEXT NOT NULL                     -- what was sent and waits for the model
 ) STRICT;
 
 CREATE VIRTUAL TABLE message_search USING fts5 (

@@ -70,8 +70,9 @@ class ConversationKeeper:
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether something exists only in memory."""
-        return self._memory is not None and bool(self._memory.changed_ids)
+        """Whether something exists only in memory; may be asked from any thread."""
+        memory = self._memory
+        return memory is not None and bool(memory.changed_ids)
 
     @property
     def is_in_memory(self) -> bool:

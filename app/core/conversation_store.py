@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.chats_file import explained, open_chats_file, open_in_memory, transaction
@@ -40,7 +41,21 @@ FROM branch JOIN message AS m ON m.id = branch.id ORDER BY branch.depth
 
 _WRITE_REPLY = f"UPDATE message SET {', '.join(f'{c} = ?' for c in REPLY_COLUMNS)} WHERE id = ?"
 
+_TAKE_OUT_OF_DRAFT = """
+UPDATE draft SET waiting = '',
+    text = CASE WHEN trim(text, ' ' || char(9, 10, 13)) = ? THEN '' ELSE text END
+WHERE conversation_id = ?
+"""
+
 _KEY_OF_TABLE = {"conversation": "id", "message": "conversation_id", "draft": "conversation_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in a chat's composer, and what was sent there and waits for the model."""
+
+    text: str = ""
+    waiting: str = ""
 
 
 class ConversationStore:
@@ -109,13 +124,13 @@ class ConversationStore:
             branch = self.connection.execute(_BRANCH, (conversation_id,))
             return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
 
-    def load_draft(self, conversation_id: int) -> str:
-        """What stood in the composer of that chat; empty if nothing."""
+    def load_draft(self, conversation_id: int) -> Draft:
+        """What was written in that chat and not yet saved as a message; 0 is the new chat."""
         with explained(self._path):
             row = self.connection.execute(
-                "SELECT text FROM draft WHERE conversation_id = ?", (conversation_id,)
+                "SELECT text, waiting FROM draft WHERE conversation_id = ?", (conversation_id,)
             ).fetchone()
-            return str(row[0]) if row else ""
+            return Draft(*row) if row else Draft()
 
     def all_ids(self) -> list[int]:
         """The ids of all conversations, those in the bin too, and 0 for the new chat's draft."""
@@ -140,7 +155,8 @@ class ConversationStore:
         """Save a user's message below `parent_id`, and an empty reply that grows below it.
 
         `conversation_id` 0 makes a new conversation. `parent_id` None makes a root; the title
-        follows the newest one until the user renames the conversation. Clears the chat's draft.
+        follows the newest one until the user renames the conversation. What waited in the chat, and
+        a draft that is `text`, are gone with it; another draft goes with the conversation.
         Returns the conversation's id; its branch now ends with the two messages.
         """
         with self._writing() as execute:
@@ -150,7 +166,9 @@ class ConversationStore:
             if parent_id is None:
                 title = "UPDATE conversation SET title = ? WHERE id = ? AND title_is_own = 0"
                 execute(title, (title_of(text), owner_id))
-            execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
+            execute(_TAKE_OUT_OF_DRAFT, (text.strip(), conversation_id))
+            move = "UPDATE OR REPLACE draft SET conversation_id = ? WHERE conversation_id = ?"
+            execute(move, (owner_id, conversation_id))
             self._touch(owner_id)
             self.changed_ids.add(conversation_id)
         return owner_id
@@ -206,12 +224,13 @@ class ConversationStore:
             oldest = self._clock() - older_than_seconds
             execute("DELETE FROM conversation WHERE deleted_at < ?", (oldest,))
 
-    def save_draft(self, conversation_id: int, text: str) -> None:
-        """Keep what stands in the composer of that chat; 0 is the new chat."""
+    def save_draft(self, conversation_id: int, draft: Draft) -> None:
+        """Keep what is written in that chat and not yet saved as a message; 0 is the new chat."""
+        text, waiting = clean_text(draft.text), clean_text(draft.waiting)
         with self._writing() as execute:
             execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
-            if text:
-                execute("INSERT INTO draft VALUES (?, ?)", (conversation_id, clean_text(text)))
+            if text or waiting:
+                execute("INSERT INTO draft VALUES (?, ?, ?)", (conversation_id, text, waiting))
             self.changed_ids.add(conversation_id)
 
     def copy_from(self, source: ConversationStore, conversation_ids: Sequence[int]) -> None:

@@ -191,12 +191,14 @@ class Settings:
         return setting.default if value is None else value
 
     def set(self, setting: Setting[T], value: T) -> None:
-        """Change a setting and write the file.
+        """Change a setting and write the file, if this changes it.
 
         Raises ValueError for a value that the table doesn't allow, and what `write` raises.
         """
+        before = dict(self._values)
         self._put(setting, value)
-        self._save()
+        if self._values != before:
+            self._save()
 
     def reset(self, setting: Setting[Any]) -> None:
         """Back to the default."""

@@ -60,16 +60,13 @@ def reply_failed(sentence: str, details: str) -> Notice:
     )
 
 
-def engine_died(details: str, seconds_to_read: float | None) -> Notice:
+def engine_died(sentence: str, details: str, seconds_to_read: float | None) -> Notice:
     """The engine's process is gone; `seconds_to_read` is what the next message waits for."""
-    wait = "" if seconds_to_read is None else f", about {seconds_text(seconds_to_read)}"
+    title, _, text = sentence.partition(". ")
+    if seconds_to_read is not None:
+        text = f"{text} That takes about {seconds_text(seconds_to_read)}.".strip()
     return Notice(
-        NoticeKind.WARNING,
-        "The engine stopped.",
-        f"Nothing is lost. The next message starts it again and reads the chat anew{wait}.",
-        NoticeAction.DETAILS,
-        details,
-        ENGINE,
+        NoticeKind.WARNING, f"{title.rstrip('.')}.", text, NoticeAction.DETAILS, details, ENGINE
     )
 
 
@@ -85,12 +82,12 @@ def load_failed(name: str, sentence: str, details: str) -> Notice:
     )
 
 
-def last_model_replaced(name: str, reason: str) -> Notice:
-    """The model of the last time can't be used, and the demo is loaded in its place."""
+def last_model_lost(name: str, answers: bool) -> Notice:
+    """The file of the last time is gone; `answers` tells whether the demo is there instead."""
     return Notice(
         NoticeKind.WARNING,
-        f"{name} can't be loaded. The demo answers instead.",
-        reason,
+        f"{name} is no longer there.",
+        "The demo answers instead." if answers else "Choose another model.",
         key=MODEL,
     )
 
@@ -120,6 +117,11 @@ def moved_to_bin(until: float) -> Notice:
         NoticeAction.UNDO_DELETE,
         key=BIN,
     )
+
+
+def work_failed(sentence: str) -> Notice:
+    """Something beside the chats could not be saved."""
+    return Notice(NoticeKind.WARNING, "A change could not be saved.", sentence, key=SETTINGS)
 
 
 def settings_damaged(sentence: str) -> Notice:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.core.chats_file import MIGRATIONS, ChatsFileError, Refusal
 from app.core.conversation import Conversation, Message, MessageState, ReplyFigures, Role
-from app.core.conversation_store import ConversationStore
+from app.core.conversation_store import ConversationStore, Draft
 from app.core.message_rows import clean_text, pack_token_ids, unpack_token_ids
 
 FIGURES = ReplyFigures(12, 4, 3, 0.5, 0.25, 2**32 - 1)
@@ -226,15 +226,26 @@ def test_title_follows_the_first_message_until_renamed(store: ConversationStore)
 
 
 def test_draft_is_kept_for_each_chat(store: ConversationStore) -> None:
-    """Also for the chat without a message; sending clears the draft of its chat only."""
-    store.save_draft(0, "new")
-    conversation_id = store.begin_turn(0, None, "new", "m")
-    store.save_draft(conversation_id, "next")
-    store.save_draft(0, "other")
+    """Also for the chat without a message."""
+    conversation_id = store.begin_turn(0, None, "Hello", "m")
+    store.save_draft(conversation_id, Draft("next", "waits"))
+    store.save_draft(0, Draft("other"))
+    drafts = [store.load_draft(chat) for chat in (0, conversation_id)]
+    store.save_draft(0, Draft())
 
-    assert [store.load_draft(chat) for chat in (0, conversation_id)] == ["other", "next"]
-    store.save_draft(0, "")
-    assert store.load_draft(0) == ""
+    assert drafts == [Draft("other"), Draft("next", "waits")]
+    assert store.load_draft(0) == Draft()
+
+
+def test_sent_text_leaves_the_draft(store: ConversationStore) -> None:
+    """In the same transaction, so that no crash can show it twice."""
+    store.save_draft(0, Draft(" Hello\n"))
+    first = store.begin_turn(0, None, "Hello", "m")
+    store.save_draft(0, Draft("typed on", "Hello"))
+    second = store.begin_turn(0, None, "Hello", "m")
+
+    assert [store.load_draft(chat) for chat in (0, first)] == [Draft(), Draft()]
+    assert store.load_draft(second) == Draft("typed on")
 
 
 def test_index_finds_ended_messages_only(store: ConversationStore) -> None:
@@ -288,7 +299,7 @@ def test_locked_file_is_a_sentence(store: ConversationStore, path: Path) -> None
     other.execute("BEGIN IMMEDIATE")
     store.connection.execute("PRAGMA busy_timeout = 1")
     with pytest.raises(ChatsFileError, match="another program") as caught:
-        store.save_draft(0, "x")
+        store.save_draft(0, Draft("x"))
     other.close()
 
     assert caught.value.refusal is Refusal.LOCKED

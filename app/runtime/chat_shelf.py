@@ -1,0 +1,266 @@
+"""Which chats there are, and the one that is shown.
+
+Knows nothing of models or replies; what it shows comes from the store, or from whoever lets a
+reply grow.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.core.conversation import Conversation, ConversationSummary, Message
+from app.core.conversation_store import ConversationStore, Draft
+from app.core.titles import NEW_CHAT_TITLE
+from app.runtime import notices
+from app.runtime.store_thread import StoreThread
+
+BIN_SECONDS = 30 * 24 * 3600.0
+DRAFT_DELAY_MS = 1000
+
+_NEW_CHAT = 0
+
+
+class ChatShelf(QObject):
+    """The list of chats, the bin, the drafts, and the chat that is shown.
+
+    Signals:
+        conversations_changed(object): tuple of `ConversationSummary`, newest first, the shown
+            chat among them even while it has no message.
+        conversation_opened(object): the `Conversation` that is shown from now on.
+        draft_opened(str): what had been left in its composer.
+        title_changed(int conversation_id, str title)
+        message_added(object): a `Message` at the end of the shown branch.
+        reply_resumed(object): the shown branch's last `Message` grows again.
+        notice_raised(object): as that of the session.
+    """
+
+    conversations_changed = Signal(object)
+    conversation_opened = Signal(object)
+    draft_opened = Signal(str)
+    title_changed = Signal(int, str)
+    message_added = Signal(object)
+    reply_resumed = Signal(object)
+    notice_raised = Signal(object)
+
+    def __init__(self, store: StoreThread, draft_delay_ms: int = DRAFT_DELAY_MS) -> None:
+        super().__init__()
+        self.shown = _new_chat()
+        self.draft = ""
+        self._store = store
+        self._summaries: tuple[ConversationSummary, ...] = ()
+        self._waiting: dict[int, str] = {}
+        self._bin: list[int] = []
+        self._latest_reply: Message | None = None  # newer than what the store may still tell
+        self._timer = QTimer(self, singleShot=True, interval=draft_delay_ms)
+        self._timer.timeout.connect(self.save_draft)
+
+    @property
+    def shown_id(self) -> int:
+        """The shown chat's id; 0 while it has no message."""
+        return self.shown.summary.conversation_id
+
+    def start(self) -> None:
+        """Show a new chat and the list, and remove what has been in the bin for long."""
+        self._store.run(_empty_bin)
+        self.refresh()
+        self._show(_new_chat())
+
+    def refresh(self) -> None:
+        """Read the list anew."""
+        self._store.run(ConversationStore.list_conversations, self._list_arrived)
+
+    # --- wishes ------------------------------------------------------------------------------
+
+    def open_new(self) -> None:
+        """Show a chat without messages."""
+        self.save_draft()
+        self._show(_new_chat())
+        self._tell_list()
+
+    def open(self, conversation_id: int) -> None:
+        """Show that chat."""
+        if conversation_id == _NEW_CHAT:
+            self.open_new()
+        else:
+            self.save_draft()
+            self._load(conversation_id)
+
+    def open_neighbour(self, step: int) -> None:
+        """Show the chat `step` places below in the list; after the last comes the first."""
+        ids = [summary.conversation_id for summary in self._with_new_chat()]
+        place = ids.index(self.shown_id) if self.shown_id in ids else -1
+        if ids:
+            self.open(ids[(place + step) % len(ids)])
+
+    def show_version(self, message_id: int, step: int) -> None:
+        """Show another version of a message, and what followed it."""
+        shown_id = self.shown_id
+        self._store.run(lambda store: store.show_version(shown_id, message_id, step))
+        self._load(shown_id)
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Give a chat a title; an empty one is no title."""
+        title = " ".join(title.split())
+        if title and conversation_id != _NEW_CHAT:
+            self._store.run(lambda store: store.rename(conversation_id, title))
+            self._retitle(conversation_id, title)
+            self.refresh()
+
+    def delete(self, conversation_id: int) -> None:
+        """Move a chat to the bin; if it was shown, the next one is."""
+        if conversation_id == _NEW_CHAT:
+            return
+        self._bin.append(conversation_id)
+        self._store.run(lambda store: store.move_to_bin(conversation_id))
+        if conversation_id == self.shown_id:
+            self.open_new()
+        self.refresh()
+        self.notice_raised.emit(notices.moved_to_bin(time.time() + BIN_SECONDS))
+
+    def undo_delete(self) -> None:
+        """Bring back the chat that was deleted last, and show it."""
+        if self._bin:
+            conversation_id = self._bin.pop()
+            self._store.run(lambda store: store.restore_from_bin(conversation_id))
+            self.refresh()
+            self.open(conversation_id)
+
+    # --- drafts ------------------------------------------------------------------------------
+
+    def set_draft(self, text: str) -> None:
+        """What stands in the composer now; saved when nothing more has come for a moment."""
+        if text != self.draft:
+            self.draft = text
+            self._timer.start()
+
+    def set_waiting(self, text: str) -> None:
+        """The messages that wait to be sent in the shown chat; saved at once."""
+        self._waiting[self.shown_id] = text
+        self._save(self.shown_id)
+
+    def forget_waiting(self, conversation_id: int) -> None:
+        """They are being sent: saving them takes them out of the draft."""
+        self._waiting.pop(conversation_id, None)
+
+    def save_draft(self) -> None:
+        """Save the shown chat's draft now, if it has changed."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._save(self.shown_id)
+
+    def _save(self, conversation_id: int) -> None:
+        draft = Draft(self.draft, self._waiting.get(conversation_id, ""))
+        self._store.run(lambda store: store.save_draft(conversation_id, draft))
+
+    # --- a reply that grows ------------------------------------------------------------------
+
+    def shows(self, message_id: int) -> bool:
+        """Whether the message is in the shown branch."""
+        return any(message.message_id == message_id for message in self.shown.branch)
+
+    def begin_turn(self, conversation: Conversation, was_new: bool) -> None:
+        """A turn was saved: the last message of the branch grows from now on.
+
+        `was_new` tells that it was the first turn of the new chat.
+        """
+        *before, reply = conversation.branch
+        summary = conversation.summary
+        self._latest_reply = reply
+        if summary.conversation_id == self.shown_id or (was_new and self.shown_id == _NEW_CHAT):
+            self._extend(conversation, tuple(before), reply)
+            if self.draft:
+                self._timer.start()  # saving the turn has cleared it
+        self.title_changed.emit(summary.conversation_id, summary.title)
+        self.refresh()
+
+    def update_reply(self, reply: Message) -> None:
+        """What the reply is now, while it grows and when it has ended."""
+        self._latest_reply = reply
+        self.shown = self._with_latest_reply(self.shown)
+
+    def _extend(
+        self, conversation: Conversation, before: tuple[Message, ...], reply: Message
+    ) -> None:
+        old_ids = [message.message_id for message in self.shown.branch]
+        new_ids = [message.message_id for message in before]
+        self.shown = conversation
+        if old_ids == [*new_ids, reply.message_id]:
+            self.reply_resumed.emit(reply)
+            return
+        if old_ids == new_ids[:-1]:
+            self.message_added.emit(before[-1])
+        elif old_ids != new_ids:
+            self.conversation_opened.emit(replace(conversation, branch=before))
+        self.message_added.emit(reply)
+
+    def _with_latest_reply(self, conversation: Conversation) -> Conversation:
+        latest = self._latest_reply
+        if latest is None:
+            return conversation
+        branch = tuple(
+            replace(latest, version=message.version, version_count=message.version_count)
+            if message.message_id == latest.message_id
+            else message
+            for message in conversation.branch
+        )
+        return replace(conversation, branch=branch)
+
+    # --- showing -----------------------------------------------------------------------------
+
+    def _load(self, conversation_id: int) -> None:
+        self._store.run(lambda store: store.load_conversation(conversation_id), self._loaded)
+
+    def _loaded(self, conversation: Conversation | None) -> None:
+        if conversation is None:  # removed by another window
+            self.refresh()
+            return
+        is_other = conversation.summary.conversation_id != self.shown_id
+        self._show(conversation, with_draft=is_other)
+        if is_other:
+            self._tell_list()
+
+    def _show(self, conversation: Conversation, with_draft: bool = True) -> None:
+        self.shown = self._with_latest_reply(conversation)
+        self.conversation_opened.emit(self.shown)
+        if with_draft:
+            self.draft = ""
+            shown_id = self.shown_id
+            self._store.run(
+                lambda store: store.load_draft(shown_id), partial(self._draft_arrived, shown_id)
+            )
+
+    def _draft_arrived(self, conversation_id: int, draft: Draft) -> None:
+        """What still waits belongs to another run of the program: the user shall decide."""
+        left = "" if conversation_id in self._waiting else draft.waiting
+        text = "\n\n".join(part for part in (left, draft.text) if part)
+        if conversation_id == self.shown_id and not self.draft:
+            self.draft = text
+            self.draft_opened.emit(text)
+
+    def _list_arrived(self, summaries: tuple[ConversationSummary, ...]) -> None:
+        self._summaries = summaries
+        self._tell_list()
+
+    def _tell_list(self) -> None:
+        self.conversations_changed.emit(self._with_new_chat())
+
+    def _with_new_chat(self) -> tuple[ConversationSummary, ...]:
+        new = (self.shown.summary,) if self.shown_id == _NEW_CHAT else ()
+        return (*new, *self._summaries)
+
+    def _retitle(self, conversation_id: int, title: str) -> None:
+        if conversation_id == self.shown_id:
+            self.shown = replace(self.shown, summary=replace(self.shown.summary, title=title))
+        self.title_changed.emit(conversation_id, title)
+
+
+def _new_chat() -> Conversation:
+    return Conversation(ConversationSummary(_NEW_CHAT, NEW_CHAT_TITLE, time.time()))
+
+
+def _empty_bin(store: ConversationStore) -> None:
+    store.empty_bin(BIN_SECONDS)

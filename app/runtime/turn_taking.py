@@ -1,0 +1,285 @@
+"""Whose turn it is: the one state machine of the program.
+
+    NO_MODEL <-> LOADING -> READY -> READING -> REPLYING -> READY
+                                        |          |
+                                        +-> STOPPING -----> READY
+
+A wish that can't be fulfilled yet waits: messages in their chat's queue, of anything else the
+last one. Knows nothing of how replies are made, models loaded or chats kept; its parts do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.conversation import Conversation, Message, MessageState, Role
+from app.core.settings import Settings
+from app.engine.protocol import Failed, Finished
+from app.runtime import notices
+from app.runtime.answering import Answering
+from app.runtime.chat_shelf import ChatShelf
+from app.runtime.facts import SessionState
+from app.runtime.model_loader import ModelLoader
+from app.runtime.prompting import prompt_of, sampling_of
+from app.runtime.store_thread import StoreThread
+from app.runtime.waiting_messages import WaitingMessages
+
+_WORKING = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
+_CAN_GO_ON = (MessageState.STOPPED, MessageState.CUT_OFF)
+
+
+class TurnTaking(QObject):
+    """Takes the wishes that need the model, one after the other.
+
+    Signals:
+        state_changed(object): `SessionState`.
+        reply_grew(int message_id, str text): as that of the session.
+        reply_finished(object): as that of the session.
+        queued_changed(str): what waits in the shown chat.
+        notice_raised(object), notice_cleared(str)
+    """
+
+    state_changed = Signal(object)
+    reply_grew = Signal(int, str)
+    reply_finished = Signal(object)
+    queued_changed = Signal(str)
+    notice_raised = Signal(object)
+    notice_cleared = Signal(str)
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: StoreThread,
+        shelf: ChatShelf,
+        loader: ModelLoader,
+        answering: Answering,
+    ) -> None:
+        super().__init__()
+        self.state = SessionState.NO_MODEL
+        self._settings = settings
+        self._store = store
+        self._shelf = shelf
+        self._loader = loader
+        self._answering = answering
+        self._waiting = WaitingMessages()
+        self._next: Callable[[], None] | None = None
+        self._stop_is_wanted = False
+        self._failed_reply_id = 0
+        self._is_ending = False
+        loader.load_began.connect(self._begin_loading)
+        loader.load_ended.connect(self._end_loading)
+        answering.text_arrived.connect(self._grow_reply)
+        answering.ended.connect(self._end_reply)
+        shelf.conversation_opened.connect(self._show_queue)
+
+    # --- wishes ------------------------------------------------------------------------------
+
+    def send(self, text: str) -> None:
+        """Put the user's message at the end of the shown branch and let the model answer."""
+        text = text.strip()
+        if not text:
+            return
+        waiting = self._waiting.add(self._shelf.shown_id, text)
+        if not self._is_ready:
+            self._shelf.set_waiting(waiting)
+        self._go_on()
+        self._show_queue()
+        if self._waiting and self.state is SessionState.NO_MODEL:
+            self.notice_raised.emit(notices.no_model())
+
+    def stop(self) -> None:
+        """End the reply; what has arrived is kept."""
+        if self.state in (SessionState.READING, SessionState.REPLYING):
+            self._stop_is_wanted = True  # the turn may not have been saved yet
+            self._set_state(SessionState.STOPPING)
+            self._answering.stop()
+
+    def answer_again(self, message_id: int) -> None:
+        """Let the model answer the message before the reply `message_id` once more."""
+        reply = self._find(message_id, Role.ASSISTANT)
+        if reply is not None and reply.parent_id is not None:
+            self._do_next(partial(self._begin_version, reply, reply.parent_id))
+
+    def edit_message(self, message_id: int, text: str) -> None:
+        """Put another version beside the user's message `message_id`, and answer it."""
+        message, text = self._find(message_id, Role.USER), text.strip()
+        if message is not None and text:
+            turn = partial(self._begin_turn, message.conversation_id, message.parent_id, text)
+            self._do_next(turn)
+
+    def continue_reply(self, message_id: int) -> None:
+        """Let a stopped reply at the end of the branch go on."""
+        reply = self._find(message_id, Role.ASSISTANT)
+        is_last = reply is not None and self._shelf.shown.branch[-1] == reply
+        if reply is not None and is_last and reply.state in _CAN_GO_ON:
+            self._do_next(partial(self._resume, reply))
+
+    def try_again(self) -> None:
+        """Do once more what failed: load the model, or answer."""
+        if self.state is SessionState.NO_MODEL:
+            self._loader.reload()
+        elif self._failed_reply_id:
+            self.answer_again(self._failed_reply_id)
+
+    def load_model(self, path: str) -> None:
+        """Load another model, after the reply under way, which is stopped."""
+        if self.state in _WORKING:
+            self._do_next(partial(self._loader.load, path))
+        else:
+            self._loader.load(path)
+
+    def end(self) -> None:
+        """The program ends: nothing more is begun."""
+        self._is_ending = True
+
+    # --- one after the other -----------------------------------------------------------------
+
+    def _do_next(self, wish: Callable[[], None]) -> None:
+        self._next = wish
+        self.stop()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Do what waits, if it is the user's turn; bring the model back if it is missing."""
+        if self.state in _WORKING or self._loader.is_loading or self._is_ending:
+            return
+        if not self._next and not self._waiting:
+            return
+        if not self._loader.is_loaded:
+            self._loader.reload()
+        elif self._next is not None:
+            wish, self._next = self._next, None
+            wish()
+        else:
+            self._send_first_waiting()
+
+    def _send_first_waiting(self) -> None:
+        conversation_id, text = self._waiting.take_first()
+        self._shelf.forget_waiting(conversation_id)
+        self._set_state(SessionState.READING)
+        self._store.run(
+            lambda store: store.load_conversation(conversation_id),
+            partial(self._append_turn, conversation_id, text),
+        )
+
+    def _append_turn(
+        self, conversation_id: int, text: str, conversation: Conversation | None
+    ) -> None:
+        branch = conversation.branch if conversation else ()
+        parent_id = branch[-1].message_id if branch else None
+        self._begin_turn(conversation_id if branch else 0, parent_id, text)
+        self._show_queue()
+
+    def _begin_turn(self, conversation_id: int, parent_id: int | None, text: str) -> None:
+        self._set_state(SessionState.READING)
+        name = self._model_name
+        self._store.run(
+            lambda store: store.begin_turn(conversation_id, parent_id, text, name),
+            partial(self._load_turn, conversation_id),
+        )
+
+    def _begin_version(self, reply: Message, parent_id: int) -> None:
+        if not reply.text:
+            self._resume(reply)  # an empty reply is no version worth keeping
+            return
+        self._set_state(SessionState.READING)
+        owner_id, name = reply.conversation_id, self._model_name
+        self._store.run(lambda store: store.begin_reply(owner_id, parent_id, name))
+        self._load_turn(owner_id, owner_id)
+
+    def _resume(self, reply: Message) -> None:
+        self._set_state(SessionState.READING)
+        resumed = replace(reply, state=MessageState.GROWING, model_name=self._model_name)
+        self._store.run(lambda store: store.write_reply(resumed))
+        self._load_turn(reply.conversation_id, reply.conversation_id)
+
+    def _load_turn(self, asked_id: int, conversation_id: int) -> None:
+        self._store.run(
+            lambda store: store.load_conversation(conversation_id),
+            partial(self._begin_reply, asked_id == 0),
+        )
+
+    def _begin_reply(self, was_new: bool, conversation: Conversation | None) -> None:
+        """The user's words are on the disk: now the engine may be asked."""
+        model = self._loader.model
+        if conversation is None or not conversation.branch or model is None:
+            self._take_turn_back()
+            return
+        *before, reply = conversation.branch
+        reply = replace(reply, state=MessageState.GROWING)
+        conversation = replace(conversation, branch=(*before, reply))
+        self.notice_cleared.emit(notices.REPLY)
+        self._failed_reply_id = 0
+        self._shelf.begin_turn(conversation, was_new)
+        prompt = prompt_of(conversation.branch, self._settings)
+        self._answering.begin(reply, prompt, sampling_of(self._settings), model)
+        if self._stop_is_wanted:
+            self._answering.stop()
+
+    # --- what the parts tell -----------------------------------------------------------------
+
+    def _begin_loading(self) -> None:
+        self._set_state(SessionState.LOADING)
+
+    def _end_loading(self) -> None:
+        if self._loader.is_loaded:
+            self._take_turn_back()
+        else:
+            self._next = None
+            self._set_state(SessionState.NO_MODEL)
+
+    def _grow_reply(self, message_id: int, text: str) -> None:
+        if self.state is SessionState.READING:
+            self._set_state(SessionState.REPLYING)
+        if self._answering.reply is not None:
+            self._shelf.update_reply(self._answering.reply)
+        if self._shelf.shows(message_id):
+            self.reply_grew.emit(message_id, text)
+
+    def _end_reply(self, message: Message, event: Finished | Failed) -> None:
+        self._shelf.update_reply(message)
+        self._shelf.refresh()
+        if self._shelf.shows(message.message_id):
+            self.reply_finished.emit(message)
+        if isinstance(event, Finished):
+            self.notice_cleared.emit(notices.ENGINE)
+        else:
+            self._failed_reply_id = message.message_id
+            if event.fatal:
+                self._loader.lose_engine()
+            else:
+                notice = notices.reply_failed(event.sentence, event.details)
+                self.notice_raised.emit(notice)
+        self._take_turn_back()
+
+    def _take_turn_back(self) -> None:
+        self._stop_is_wanted = False
+        self._set_state(SessionState.READY)
+        self._go_on()
+
+    # --- pieces ------------------------------------------------------------------------------
+
+    @property
+    def _is_ready(self) -> bool:
+        return self.state is SessionState.READY and self._loader.is_loaded
+
+    @property
+    def _model_name(self) -> str:
+        return self._loader.model.name if self._loader.model else ""
+
+    def _find(self, message_id: int, role: Role) -> Message | None:
+        branch = self._shelf.shown.branch
+        found = (m for m in branch if m.message_id == message_id and m.role is role)
+        return next(found, None)
+
+    def _set_state(self, state: SessionState) -> None:
+        if state is not self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+    def _show_queue(self) -> None:
+        self.queued_changed.emit(self._waiting.text(self._shelf.shown_id))
