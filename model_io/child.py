@@ -63,7 +63,8 @@ def enter(module_name: str, connection: Connection, log_path: str) -> None:
     # ggml attaches gdb to its own dying process unless told not to (ggml.c, ggml_print_backtrace).
     os.environ["GGML_NO_BACKTRACE"] = "1"
     _send_output_to(Path(log_path))
-    faulthandler.enable()
+    # Of the failing thread alone: with all of them the library's last words would be far above.
+    faulthandler.enable(all_threads=False)
     # Ctrl+C in a terminal reaches the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _forbid_core_dumps()
@@ -78,7 +79,7 @@ def write_log(text: str) -> None:
         _keep_end(_STDERR)
 
 
-def read_log_end(log_path: Path, line_count: int = 30) -> str:
+def read_log_end(log_path: Path, line_count: int = 40) -> str:
     """The last lines of a child's log; empty if there is none."""
     try:
         with log_path.open("rb") as file:

@@ -70,13 +70,13 @@ def _check_weights(header: GGUFHeader, name: str) -> None:
             f"{name} was written before April 2024, with each expert apart. "
             "“octet model repair” makes a file of it that works; the original stays as it is."
         )
+    if not header.tensors:
+        raise ModelFileError(f"{name} holds no weights. Choose another file.")
     if header.missing_bytes:
         raise ModelFileError(
             f"{name} is not complete: {header.missing_bytes:,} bytes are missing at its end. "
             "Fetch or convert it again."
         )
-    if not header.tensors:
-        raise ModelFileError(f"{name} holds no weights. Choose another file.")
 
 
 def _bring_to_memory(file: FileIO, start: int, buffer: bytearray) -> None:

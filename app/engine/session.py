@@ -178,19 +178,16 @@ class _Reply:
         self._vocabulary = vocabulary
         self._text = text
         self._completion_tokens = 0
+        self._sent_tokens = 0
 
     def produce(self, emit: EmitEvent, stop: StopFlag) -> Finished:
         """Send events to `emit`; returns the closing one."""
         seed = choose_seed(self._sampling)
         started_at = time.perf_counter()
         reused_tokens = self._context.keep_prefix(self._prompt_ids)
-        stopped_by = StoppedBy.STOP
-        read_at = started_at
-        if self._read_prompt(reused_tokens, emit, stop):
-            read_at = time.perf_counter()
-            stopped_by = self._write(seed, emit, stop)
-        else:
-            read_at = time.perf_counter()
+        is_read = self._read_prompt(reused_tokens, emit, stop)
+        read_at = time.perf_counter()
+        stopped_by = self._write(seed, emit, stop) if is_read else StoppedBy.STOP
         return Finished(
             job_id=self._job_id,
             stopped_by=stopped_by,
@@ -201,12 +198,8 @@ class _Reply:
             decode_seconds=time.perf_counter() - read_at,
             seed=seed,
             dropped_messages=self._dropped_messages,
-            context_used_tokens=self._used_tokens,
+            context_used_tokens=len(self._prompt_ids) + self._completion_tokens,
         )
-
-    @property
-    def _used_tokens(self) -> int:
-        return len(self._prompt_ids) + self._completion_tokens
 
     def _read_prompt(self, reused_tokens: int, emit: EmitEvent, stop: StopFlag) -> bool:
         def report(done_tokens: int) -> None:
@@ -253,8 +246,11 @@ class _Reply:
 
     def _send_text(self, emit: EmitEvent) -> None:
         text, ids = self._text.take()
-        if ids or text:
-            emit(TextGenerated(self._job_id, text, ids, self._used_tokens))
+        if not ids and not text:
+            return
+        self._sent_tokens += len(ids)
+        used_tokens = len(self._prompt_ids) + self._sent_tokens
+        emit(TextGenerated(self._job_id, text, ids, used_tokens))
 
 
 def _describe(
