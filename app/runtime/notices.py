@@ -64,7 +64,8 @@ def engine_died(sentence: str, details: str, seconds_to_read: float | None) -> N
     """The engine's process is gone; `seconds_to_read` is what the next message waits for."""
     title, _, text = sentence.partition(". ")
     if seconds_to_read is not None:
-        text = f"{text} That takes about {seconds_text(seconds_to_read)}.".strip()
+        wait = f"The next message waits about {seconds_text(seconds_to_read)} for it."
+        text = f"{text} {wait}".strip()
     return Notice(
         NoticeKind.WARNING, f"{title.rstrip('.')}.", text, NoticeAction.DETAILS, details, ENGINE
     )
@@ -86,7 +87,7 @@ def last_model_lost(name: str, answers: bool) -> Notice:
     """The file of the last time is gone; `answers` tells whether the demo is there instead."""
     return Notice(
         NoticeKind.WARNING,
-        f"{name} is no longer there.",
+        f"The model {name} is no longer there.",
         "The demo answers instead." if answers else "Choose another model.",
         key=MODEL,
     )

@@ -1,0 +1,263 @@
+"""Stand-ins for what is slow, large or hard to break; each has an end-to-end test beside it.
+
+`ScriptedEngine` stands for `app.engine.client.EngineClient`; tests/end_to_end has the real one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from app.engine.protocol import (
+    CountTokens,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    LoadedModel,
+    LoadProgressed,
+    PromptFormat,
+    PromptProgressed,
+    Request,
+    Stop,
+    StoppedBy,
+    TextGenerated,
+    TokensCounted,
+)
+
+CONTEXT_TOKENS = 4096
+
+
+def loaded_model(path: str) -> LoadedModel:
+    """What a scripted engine says of the model at `path`."""
+    return LoadedModel(
+        path=path,
+        name=Path(path).stem,
+        quant="Q8_0",
+        file_bytes=1000,
+        context_tokens=CONTEXT_TOKENS,
+        vocabulary_hash="vocabulary",
+        prompt_format=PromptFormat.MISTRAL_V1,
+        threads=1,
+        microbatch_tokens=512,
+        device="CPU",
+    )
+
+
+def count_words(request: Generate | CountTokens) -> int:
+    """A scripted engine's tokens are words."""
+    return sum(len(message.text.split()) for message in request.messages)
+
+
+class ScriptedEngine:
+    """Answers every `Generate` with the same pieces, a token each, as far as it is allowed to.
+
+    `pieces_allowed` None lets it say everything at once; a number is raised by `allow`. A load
+    ends at once, or with `holds_loads` when `finish_load` is called.
+
+    Attributes:
+        dropped_messages: what it says of every prompt.
+        hear: called with every request, on the thread that sends it.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[str],
+        pieces_allowed: int | None = None,
+        holds_loads: bool = False,
+    ) -> None:
+        self.requests: list[Request] = []
+        self.was_killed = False
+        self.dropped_messages = 0
+        self.hear: Callable[[Request], None] = lambda request: None
+        self._pieces = tuple(pieces)
+        self._allowed = pieces_allowed
+        self._holds_loads = holds_loads
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._stopped: set[int] = set()
+        self._open: dict[int, Request] = {}
+        self._is_over = False
+        self._is_waiting = False
+
+    # --- as EngineClient ---------------------------------------------------------------------
+
+    def send(self, request: Request) -> None:
+        """Take a request; its events come through `poll`."""
+        self.hear(request)
+        with self._changed:
+            self.requests.append(request)
+            if self._is_over:
+                return
+            if isinstance(request, Stop):
+                self._stopped.add(request.job_id)
+                self._changed.notify_all()
+            elif isinstance(request, Load | Generate | CountTokens):
+                self._open[request.job_id] = request
+        if isinstance(request, Load):
+            self._say(LoadProgressed(request.job_id, 500, 1000))
+            if not self._holds_loads:
+                self.finish_load()
+        elif isinstance(request, CountTokens):
+            self._close(TokensCounted(request.job_id, count_words(request)))
+        elif isinstance(request, Generate):
+            threading.Thread(target=self._talk, args=(request,), daemon=True).start()
+
+    def poll(self, timeout_seconds: float | None) -> Event | None:
+        """The next event; None when the engine is over."""
+        assert timeout_seconds is None
+        return self._events.get()
+
+    def kill(self) -> None:
+        """End at once."""
+        self.was_killed = True
+        self.die("The engine was stopped.")
+
+    def close(self) -> None:
+        """Nothing is left to let go of."""
+
+    # --- what the test makes it do -----------------------------------------------------------
+
+    def allow(self, pieces: int) -> None:
+        """Let it say so many pieces more."""
+        with self._changed:
+            self._allowed = (self._allowed or 0) + pieces
+            self._changed.notify_all()
+
+    def until_waiting(self) -> None:
+        """Wait until it has said all that it was allowed to."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._allowed == 0 and self._is_waiting)
+
+    def until_finished(self, job_id: int) -> None:
+        """Wait until that job has its closing event."""
+        with self._changed:
+            self._changed.wait_for(lambda: job_id not in self._open)
+
+    def finish_load(self) -> None:
+        """The model that is being loaded is there."""
+        for request in self.open_requests(Load):
+            assert isinstance(request, Load)
+            model = loaded_model(request.parameters.model_path)
+            self._close(Loaded(request.job_id, model, 2.0))
+
+    def fail(self, kind: type[Load] | type[Generate], sentence: str) -> None:
+        """The open jobs of that kind can't be done, and the engine lives."""
+        for request in self.open_requests(kind):
+            self._close(Failed(request.job_id, sentence, "details"))
+
+    def die(self, sentence: str = "The engine stopped. What had arrived is kept.") -> None:
+        """The process is gone; every open job fails."""
+        with self._changed:
+            if self._is_over:
+                return
+            self._is_over = True
+            jobs = list(self._open) or [0]
+            self._open.clear()
+            self._changed.notify_all()
+        for job_id in jobs:
+            self._events.put(Failed(job_id, sentence, "last log lines", fatal=True))
+        self._events.put(None)
+
+    def open_requests(self, kind: type[Load] | type[Generate]) -> list[Load | Generate]:
+        """The jobs of that kind without a closing event."""
+        with self._changed:
+            return [request for request in self._open.values() if isinstance(request, kind)]
+
+    def asked(self, kind: type[Request]) -> list[Request]:
+        """Everything of that kind that was ever sent."""
+        return [request for request in self.requests if isinstance(request, kind)]
+
+    # --- pieces ------------------------------------------------------------------------------
+
+    def _say(self, event: Event) -> None:
+        with self._changed:
+            if not self._is_over:
+                self._events.put(event)
+
+    def _close(self, event: Loaded | Finished | TokensCounted | Failed) -> None:
+        with self._changed:
+            if self._open.pop(event.job_id, None) is not None:
+                self._events.put(event)
+                self._changed.notify_all()
+
+    def _talk(self, request: Generate) -> None:
+        prompt_tokens = count_words(request)
+        dropped = self.dropped_messages
+        self._say(PromptProgressed(request.job_id, prompt_tokens, prompt_tokens, 0, dropped))
+        said, stopped_by = 0, StoppedBy.END
+        for piece in self._pieces:
+            if not self._may_go_on(request.job_id):
+                stopped_by = StoppedBy.STOP
+                break
+            said += 1
+            text = TextGenerated(request.job_id, piece, (1000 + said,), prompt_tokens + said)
+            self._say(text)
+        self._close(
+            Finished(
+                job_id=request.job_id,
+                stopped_by=stopped_by,
+                prompt_tokens=prompt_tokens,
+                reused_tokens=0,
+                completion_tokens=said,
+                prefill_seconds=0.5,
+                decode_seconds=0.25,
+                seed=7,
+                dropped_messages=dropped,
+                context_used_tokens=prompt_tokens + said,
+            )
+        )
+
+    def _may_go_on(self, job_id: int) -> bool:
+        """Wait for permission to say one more piece; False if the job was stopped or has ended."""
+        with self._changed:
+            self._is_waiting = True
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._allowed is None or self._allowed > 0 or self._is_left(job_id)
+            )
+            self._is_waiting = False
+            if self._is_left(job_id):
+                return False
+            if self._allowed is not None:
+                self._allowed -= 1
+            return True
+
+    def _is_left(self, job_id: int) -> bool:
+        return job_id in self._stopped or job_id not in self._open
+
+
+class ScriptedEngines:
+    """Starts scripted engines; stands for `EngineClient.start`.
+
+    Its attributes are those of the next engine to be started.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[str] = ("Hello", " there", "."),
+        pieces_allowed: int | None = None,
+        holds_loads: bool = False,
+    ) -> None:
+        self.started: list[ScriptedEngine] = []
+        self.pieces = tuple(pieces)
+        self.pieces_allowed = pieces_allowed
+        self.holds_loads = holds_loads
+        self.refusal: OSError | None = None
+
+    def start(self, log_path: Path) -> ScriptedEngine:
+        """A new engine; raises `refusal` if there is one."""
+        if self.refusal is not None:
+            raise self.refusal
+        engine = ScriptedEngine(self.pieces, self.pieces_allowed, self.holds_loads)
+        self.started.append(engine)
+        return engine
+
+    @property
+    def last(self) -> ScriptedEngine:
+        """The engine that was started last."""
+        return self.started[-1]
