@@ -13,13 +13,14 @@ from app.core.chats_file import Refusal
 from app.core.conversation_keeper import ChatsRestored, SavingFailed
 from app.runtime.facts import Notice, NoticeAction, NoticeKind
 
-SAVING, REPLY, ENGINE, MODEL, BIN, SETTINGS = (
+SAVING, REPLY, ENGINE, MODEL, BIN, SETTINGS, UNEXPECTED = (
     "saving",
     "reply",
     "engine",
     "model",
     "bin",
     "settings",
+    "unexpected",
 )
 """The keys of the notices."""
 
@@ -129,6 +130,18 @@ def settings_damaged(sentence: str) -> Notice:
     """The file of the settings could not be understood."""
     return Notice(
         NoticeKind.WARNING, "The settings are back to their defaults.", sentence, key=SETTINGS
+    )
+
+
+def unexpected_error(details: str) -> Notice:
+    """Something that nobody has foreseen; `details` is what a report of it needs."""
+    return Notice(
+        NoticeKind.ERROR,
+        "Something went wrong inside Octet.",
+        "The chats are kept. Start Octet again if something no longer answers.",
+        NoticeAction.DETAILS,
+        details,
+        UNEXPECTED,
     )
 
 
