@@ -101,7 +101,7 @@ class ChatSession(SessionFacts):
         self._loader.load_began.connect(self._gauge.pause)
         self._loader.model_changed.connect(self._gauge.set_model)
         self._answering.context_used.connect(self._show_context_used)
-        self._answering.messages_dropped.connect(self._move_memory_line)
+        self._answering.messages_dropped.connect(self._show_dropped)
         self._store.news_arrived.connect(self._tell_store_news)
         self._store.work_failed.connect(self._tell_failed_work)
         self._engine.engine_died.connect(self._lose_engine)
@@ -257,8 +257,12 @@ class ChatSession(SessionFacts):
         self._move_memory_line(0)
 
     def _show_context_used(self, used_tokens: int) -> None:
-        if self.replying_conversation_id in (0, self._shelf.shown_id):
+        if self.replying_conversation_id == self._shelf.shown_id:
             self._gauge.set_used(used_tokens)
+
+    def _show_dropped(self, dropped_messages: int) -> None:
+        if self.replying_conversation_id == self._shelf.shown_id:
+            self._move_memory_line(dropped_messages)
 
     def _move_memory_line(self, dropped_messages: int) -> None:
         if dropped_messages != self._dropped_messages:

@@ -18,12 +18,27 @@ from app.runtime.session_facts import SessionFacts
 from app.runtime.store_thread import StoreThread
 from tests.fakes import ScriptedEngines
 
-FACTS = (
-    "state_changed model_changed models_changed loading_progressed conversations_changed"
-    " conversation_opened draft_opened title_changed message_added reply_resumed"
-    " reading_progressed reply_grew reply_finished speed_changed context_changed"
-    " memory_line_moved queued_changed notice_raised notice_cleared"
-).split()
+FACTS = [
+    "state_changed",
+    "model_changed",
+    "models_changed",
+    "loading_progressed",
+    "conversations_changed",
+    "conversation_opened",
+    "draft_opened",
+    "title_changed",
+    "message_added",
+    "reply_resumed",
+    "reading_progressed",
+    "reply_grew",
+    "reply_finished",
+    "speed_changed",
+    "context_changed",
+    "memory_line_moved",
+    "queued_changed",
+    "notice_raised",
+    "notice_cleared",
+]
 
 
 class Recorder:
@@ -41,7 +56,7 @@ class Recorder:
         """The facts' names only."""
         return [name for name, _ in self.facts]
 
-    def of(self, wanted: str) -> list[Any]:  # noqa: ANN401
+    def of(self, wanted: str) -> list[Any]:
         """The facts of one name; their only argument, or all of them as a tuple."""
         found = [arguments for name, arguments in self.facts if name == wanted]
         return [found_one[0] if len(found_one) == 1 else found_one for found_one in found]

@@ -1,0 +1,48 @@
+"""The same session with the real engine behind it: what the scripted one stands for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from app.core.conversation import MessageState
+from app.engine.client import EngineClient
+from app.runtime.chat_session import SessionState
+from tests.app.runtime.house import House
+
+S = SessionState
+
+
+def test_real_engine_answers_dies_and_comes_back(house: House, toy_model: Path) -> None:
+    """It streams, stops when told, is killed in a reply, and the next message starts another."""
+    clients: list[EngineClient] = []
+
+    def start(log_path: Path) -> EngineClient:
+        clients.append(EngineClient.start(log_path))
+        return clients[-1]
+
+    house.engines.start = start  # type: ignore[method-assign,assignment]
+    session, facts = house.open()
+    session.start(str(toy_model))
+    house.wait_for(session, S.READY)
+    house.send_until_growing(session, "Hello")
+    session.stop()
+    house.until(lambda: len(facts.of("reply_finished")) == 1)
+    house.send_until_growing(session, "And now?")
+    os.kill(clients[0].process_id, signal.SIGKILL)
+    house.until(lambda: len(facts.of("reply_finished")) == 2 and bool(facts.of("notice_raised")))
+    house.send_until_growing(session, "Still there?")
+    session.close()
+    told = [reply.text for reply in facts.of("reply_finished")]
+    states = [reply.state for reply in facts.of("reply_finished")]
+    store = house.saved()
+    saved = store.load_conversation(store.list_conversations()[0].conversation_id)
+    store.close()
+
+    assert states == [MessageState.STOPPED, MessageState.CUT_OFF, MessageState.CUT_OFF]
+    assert all(told)
+    assert saved is not None
+    texts = [message.text for message in saved.branch]
+    assert texts == ["Hello", told[0], "And now?", told[1], "Still there?", told[2]]
+    assert len(clients) == 2
