@@ -13,7 +13,7 @@ import secrets
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +133,8 @@ def write_file(target: Path, plan: FilePlan) -> Iterator[Path]:
     except OSError as error:
         raise _explain(target, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # the error under way says more than a failure to clean up
+            part.unlink(missing_ok=True)
 
 
 def _settle(part: Path) -> None:

@@ -73,7 +73,9 @@ def _read_pieces(folder: Path, vocab_size: int) -> _Vocabulary:
         [int(TokenKind.UNUSED)] * vocab_size,
     )
     try:
-        pieces = SentencePieceProcessor(model_proto=path.read_bytes())
+        if not (model := path.read_bytes()):
+            raise ValueError("empty")  # the library would leave an empty model uninitialized
+        pieces = SentencePieceProcessor(model_proto=model)
         for token in range(min(vocab_size, pieces.vocab_size())):
             vocabulary.texts[token] = pieces.IdToPiece(token).encode()
             vocabulary.scores[token] = pieces.GetScore(token)
