@@ -1,6 +1,7 @@
 """Stand-ins for what is slow, large or hard to break; each has an end-to-end test beside it.
 
-`ScriptedEngine` stands for `app.engine.client.EngineClient`; tests/end_to_end has the real one.
+`ScriptedEngine` stands for `app.engine.client.EngineClient`, `ScriptedSession` for
+`app.runtime.chat_session.ChatSession`; tests/end_to_end has the real ones.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from app.core.conversation import Conversation, ConversationSummary, Message, MessageState, Role
 from app.engine.protocol import (
     CountTokens,
     Event,
@@ -28,6 +32,8 @@ from app.engine.protocol import (
     TextGenerated,
     TokensCounted,
 )
+from app.runtime.facts import SessionState
+from app.runtime.session_facts import SessionFacts
 
 CONTEXT_TOKENS = 4096
 
@@ -261,3 +267,85 @@ class ScriptedEngines:
     def last(self) -> ScriptedEngine:
         """The engine that was started last."""
         return self.started[-1]
+
+
+_WISHES = (
+    "start",
+    "close",
+    "send",
+    "stop",
+    "answer_again",
+    "edit_message",
+    "continue_reply",
+    "try_again",
+    "show_version",
+    "load_model",
+    "cancel_load",
+    "measure_draft",
+    "new_conversation",
+    "open_conversation",
+    "open_neighbour",
+    "rename_conversation",
+    "delete_conversation",
+    "undo_delete",
+)
+
+
+class ScriptedSession(SessionFacts):
+    """Tells the window what the test says, and writes its wishes down in `wishes`."""
+
+    def __init__(self, *, is_demo: bool = True) -> None:
+        super().__init__()
+        self.wishes: list[tuple[object, ...]] = []
+        self.offline = False
+        self.is_demo = is_demo
+        self.draft = ""
+        self.state = SessionState.NO_MODEL
+        self.model: LoadedModel | None = None
+        self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
+        for wish in _WISHES:
+            setattr(self, wish, partial(self._note, wish))
+
+    @property
+    def replying_conversation_id(self) -> int:
+        """The shown chat, while a reply is under way."""
+        working = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
+        return self.conversation.summary.conversation_id if self.state in working else 0
+
+    def become(self, state: SessionState) -> None:
+        """Another state."""
+        self.state = state
+        self.state_changed.emit(state)
+
+    def load(self, model: LoadedModel) -> None:
+        """That model answers now."""
+        self.model = model
+        self.become(SessionState.READY)
+        self.model_changed.emit(model)
+
+    def open(self, conversation: Conversation) -> None:
+        """Show another chat."""
+        self.conversation = conversation
+        self.conversation_opened.emit(conversation)
+
+    def add(self, role: Role, text: str, state: MessageState = MessageState.COMPLETE) -> Message:
+        """A message at the end of the shown chat, which is the first one from then on."""
+        branch = self.conversation.branch
+        number = len(branch) + 1
+        parent = branch[-1].message_id if branch else None
+        message = Message(number, 1, parent, role, text, state)
+        summary = replace(self.conversation.summary, conversation_id=1)
+        self.conversation = Conversation(summary, (*branch, message))
+        self.message_added.emit(message)
+        return message
+
+    def finish(self, message: Message) -> None:
+        """The reply at the end stays like this."""
+        self.conversation = replace(
+            self.conversation, branch=(*self.conversation.branch[:-1], message)
+        )
+        self.reply_finished.emit(message)
+        self.become(SessionState.READY)
+
+    def _note(self, wish: str, *arguments: object) -> None:
+        self.wishes.append((wish, *arguments))

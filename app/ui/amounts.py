@@ -1,0 +1,77 @@
+"""Numbers as the window says them: with a unit, by the system's locale, times as people say them.
+
+Knows nothing of where the numbers come from.
+"""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QDate, QLocale
+
+
+def count_text(count: int) -> str:
+    """A count with the locale's separators: "16,384"."""
+    return _locale().toString(count)
+
+
+def tokens_text(count: int) -> str:
+    """ "1 token", "4,100 tokens"."""
+    return "1 token" if count == 1 else f"{count_text(count)} tokens"
+
+
+def messages_text(count: int) -> str:
+    """ "1 message", "14 messages"."""
+    return "1 message" if count == 1 else f"{count_text(count)} messages"
+
+
+def speed_text(tokens_per_second: float, decimals: int = 1) -> str:
+    """ "22.4 tokens/s"; from a hundred on without a decimal."""
+    if tokens_per_second >= 100:
+        decimals = 0
+    return f"{_locale().toString(tokens_per_second, 'f', decimals)} tokens/s"
+
+
+def seconds_text(seconds: float) -> str:
+    """A rounded time that is left: "4 s", "20 s", "3 minutes"."""
+    if seconds < 10:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90:
+        return f"{round(seconds / 5) * 5} s"
+    return f"{round(seconds / 60)} minutes"
+
+
+def precise_seconds_text(seconds: float) -> str:
+    """A measured time: "0.8 s"."""
+    return f"{_locale().toString(seconds, 'f', 1)} s"
+
+
+def day_head(moment: float, now: float | None = None) -> str:
+    """The head under which a chat changed at `moment` is listed: Today, Yesterday, months.
+
+    Both in seconds since the epoch.
+    """
+    day = _date(moment)
+    today = _date(time.time() if now is None else now)
+    days = day.daysTo(today)
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    if days <= 7:
+        return "Last 7 days"
+    month = _locale().standaloneMonthName(day.month())
+    return month if day.year() == today.year() else f"{month} {day.year()}"
+
+
+def _date(moment: float) -> QDate:
+    local = time.localtime(moment)
+    return QDate(local.tm_year, local.tm_mon, local.tm_mday)
+
+
+def _locale() -> QLocale:
+    """The texts are English; figures follow the system's region within English."""
+    system = QLocale.system()
+    if system.language() is QLocale.Language.English:
+        return system
+    return QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom)

@@ -1,0 +1,133 @@
+"""The page with the conversation: notices, banner, transcript or empty state, and composer.
+
+Puts the parts beneath each other and lays the floating ones over them. Knows nothing of the
+session.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Slot
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+
+from app.ui.column import SCROLL_BAR, ColumnHolder, column_in
+from app.ui.composer import Composer
+from app.ui.demo_banner import DemoBanner
+from app.ui.down_button import DownButton
+from app.ui.empty_state import EmptyState
+from app.ui.header import Header
+from app.ui.mark import MarkClock
+from app.ui.notice_bar import NoticeBar
+from app.ui.queued_line import QueuedLine
+from app.ui.theme import Theme
+from app.ui.toast import Toast
+from app.ui.transcript_view import TranscriptView
+
+FADE_HEIGHT = 22
+
+
+class LowerFade(QWidget):
+    """The transcript fades into the canvas above the composer."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint the gradient."""
+        canvas = self._theme.colour("canvas")
+        clear = QColor(canvas)
+        clear.setAlpha(0)
+        gradient = QLinearGradient(0, 0, 0, self.height())
+        gradient.setColorAt(0, clear)
+        gradient.setColorAt(1, canvas)
+        QPainter(self).fillRect(self.rect(), gradient)
+
+
+class ChatPage(QWidget):
+    """Everything beneath the header, and the header itself."""
+
+    def __init__(self, theme: Theme, clock: MarkClock) -> None:
+        super().__init__()
+        self._theme = theme
+        self.header = Header(theme)
+        self.notices = NoticeBar(theme)
+        self.banner = DemoBanner(theme)
+        self.transcript = TranscriptView(theme, clock)
+        self.empty = EmptyState(theme)
+        self.composer = Composer(theme, clock)
+        self.queued = QueuedLine(theme)
+        self.toast = Toast(theme, self)
+        self.down = DownButton(theme, self)
+        self._fade = LowerFade(theme, self)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.transcript)
+        self._composer_holder = ColumnHolder(theme, self.composer, above=0, below=16)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.header)
+        layout.addWidget(ColumnHolder(theme, self.notices, above=12))
+        layout.addWidget(ColumnHolder(theme, self.banner, above=12))
+        layout.addWidget(self._stack, 1)
+        layout.addWidget(ColumnHolder(theme, self.queued, below=6))
+        layout.addWidget(self._composer_holder)
+        self.banner.hide()
+        self._stack.installEventFilter(self)
+        self.down.clicked.connect(self.transcript.scroll_to_end)
+        self.transcript.follow_changed.connect(self._show_down)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def show_messages(self, has_messages: bool) -> None:
+        """The transcript, or the empty state."""
+        self._stack.setCurrentWidget(self.transcript if has_messages else self.empty)
+        self._place_floating()
+
+    def minimumSizeHint(self) -> QSize:
+        """It gives way as far as the window does."""
+        return QSize(320, 320)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Move the floating parts along."""
+        super().resizeEvent(event)
+        self._place_floating()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The transcript's place has changed."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+            self._place_floating()
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def _show_down(self) -> None:
+        shows_transcript = self._stack.currentWidget() is self.transcript
+        self.down.setVisible(shows_transcript and not self.transcript.follows)
+        self.down.raise_()
+
+    def _place_floating(self) -> None:
+        theme, stack = self._theme, self._stack.geometry()
+        bottom = stack.bottom() + 1
+        fade = theme.px(FADE_HEIGHT)
+        shows_transcript = self._stack.currentWidget() is self.transcript
+        self._fade.setVisible(shows_transcript)
+        self._fade.setGeometry(QRect(0, bottom - fade, self.width() - SCROLL_BAR, fade))
+        column = column_in(theme, self.width(), is_narrow=False)
+        size = self.down.sizeHint()
+        left = column.x + (column.width - size.width()) // 2
+        self.down.setGeometry(
+            left, bottom - size.height() - theme.gap(10), size.width(), size.height()
+        )
+        self._show_down()
+        self.place_toast()
+
+    def place_toast(self) -> None:
+        """In the middle above the composer."""
+        column = column_in(self._theme, self.width(), is_narrow=False)
+        size = self.toast.sizeHint()
+        bottom = self._stack.geometry().bottom() + 1
+        self.toast.move(
+            column.x + (column.width - size.width()) // 2,
+            bottom - size.height() - self._theme.gap(10),
+        )

@@ -1,0 +1,53 @@
+"""Windows beside the main one: modeless, in the theme's colours, closed by Escape.
+
+Knows nothing of what they show.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
+
+from app.ui.theme import Theme
+
+
+class ChildWindow(QDialog):
+    """A modeless window; the focus returns to where it was when it closes.
+
+    Signals:
+        closed: it is gone.
+    """
+
+    closed = Signal()
+
+    def __init__(self, theme: Theme, title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.theme = theme
+        self._came_from: QWidget | None = None
+        self.setWindowTitle(title)
+        self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
+
+    @Slot()
+    def open_beside(self) -> None:
+        """Show it, or bring it to the front."""
+        if not self.isVisible():
+            self._came_from = QApplication.focusWidget()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape closes; Enter belongs to the buttons."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Give the focus back."""
+        super().closeEvent(event)
+        if self._came_from is not None and self._came_from.isVisible():
+            self._came_from.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._came_from = None
+        self.closed.emit()

@@ -1,0 +1,59 @@
+"""The field that filters the chats by their titles. Knows no chats."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLineEdit
+
+from app.ui.theme import Theme, TypeRole
+
+
+class FilterField(QLineEdit):
+    """A line with a magnifier, and the keys that lead to it.
+
+    Signals:
+        list_requested: Down or Enter, on to what was found.
+    """
+
+    list_requested = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setPlaceholderText("Find a chat")
+        self.setAccessibleName("Find a chat by its title")
+        self.setToolTip("Find a chat by its title (Ctrl+K)")
+        theme.changed.connect(self._take_theme)
+        self._take_theme()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape empties it, Down and Enter go on to the list."""
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.list_requested.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the magnifier, and the keys while it is empty."""
+        super().paintEvent(event)
+        theme = self._theme
+        painter = QPainter(self)
+        size = theme.px(16)
+        top = (self.height() - size) / 2
+        theme.icons.paint(painter, "search", theme.colours.text2, theme.gap(10), top, size)
+        if self.text() or self.hasFocus():
+            return
+        painter.setFont(theme.font(TypeRole.CAPTION))
+        painter.setPen(theme.colour("text3"))
+        room = self.rect().adjusted(0, 0, -theme.gap(11), 0)
+        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(room, flags, "Ctrl+K")
+
+    @Slot()
+    def _take_theme(self) -> None:
+        theme = self._theme
+        self.setFont(theme.font(TypeRole.BODY))
+        self.setTextMargins(theme.px(16) + theme.gap(5), 0, 0, 0)

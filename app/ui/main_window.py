@@ -1,0 +1,272 @@
+"""Octet's window: assembles the panels and joins them; nothing else.
+
+    theme = Theme(settings.get(THEME), settings.get(TEXT_SIZE_PERCENT))
+    look = ApplicationLook(application, theme)          # once for the application
+    window = MainWindow(session, settings, theme)
+    window.show()                                       # then session.start()
+
+`close_requested` is emitted when the user closes the window: whoever built the session closes it.
+Knows nothing of engines and disks; `app.ui.session_binding` talks to the session.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QFileDialog
+
+from app.core.conversation import Role
+from app.core.errors import DataFolderError
+from app.core.settings import (
+    SIDEBAR_SHOWN,
+    TEXT_SIZE_PERCENT,
+    THEME,
+    WINDOW_GEOMETRY,
+    Setting,
+    Settings,
+    T,
+)
+from app.runtime.chat_session import ChatSession
+from app.runtime.facts import Notice, NoticeKind, SessionState
+from app.ui.chat_page import ChatPage
+from app.ui.details_window import DetailsWindow
+from app.ui.get_mixtral import GetMixtralPage
+from app.ui.keys_window import KeysWindow
+from app.ui.link_dialog import LinkDialog
+from app.ui.mark import MarkClock
+from app.ui.model_menu import ModelMenu
+from app.ui.session_binding import SessionBinding
+from app.ui.settings_window import SettingsWindow
+from app.ui.sidebar import Sidebar
+from app.ui.theme import Theme
+from app.ui.window_frame import WindowFrame
+from app.ui.window_keys import WindowKeys
+
+USUAL_SIZE = (1180, 780)
+
+
+class MainWindow(WindowFrame):
+    """The main window.
+
+    Signals:
+        close_requested: the user has closed it.
+    """
+
+    close_requested = Signal()
+
+    def __init__(self, session: ChatSession, settings: Settings, theme: Theme) -> None:
+        super().__init__(theme)
+        self.session = session
+        self.settings = settings
+        self.setWindowTitle("Octet")
+        self.setWindowIcon(theme.icons.icon("octet-app", theme.colours.accent, 128, 1.0))
+        self._clock = MarkClock(self)
+        self.page = ChatPage(theme, self._clock)
+        self.sidebar = Sidebar(theme, self._clock)
+        self.get_mixtral = GetMixtralPage(theme)
+        self.pages.addWidget(self.page)
+        self.pages.addWidget(self.get_mixtral)
+        self.set_sidebar(self.sidebar, shown=settings.get(SIDEBAR_SHOWN))
+        self._settings_window: SettingsWindow | None = None
+        self.binding = SessionBinding(session, settings, self.page, self.sidebar, self._clock)
+        self._keys = WindowKeys(self)
+        self._connect()
+        self._restore_geometry()
+        self.page.composer.draft.setFocus()
+        QTimer.singleShot(0, self.page.transcript.colours.warm_up)
+
+    # --- pages and windows -------------------------------------------------------------------
+
+    @Slot()
+    def show_chat(self) -> None:
+        """The page with the conversation."""
+        self.pages.setCurrentWidget(self.page)
+        self.sidebar.set_page("")
+        self.page.composer.draft.setFocus()
+
+    @Slot()
+    def show_get_mixtral(self) -> None:
+        """The page that tells how the real model comes here."""
+        self.pages.setCurrentWidget(self.get_mixtral)
+        self.sidebar.set_page("get_mixtral")
+        self.put_sidebar_away()
+        self.get_mixtral.focus_first()
+
+    @Slot()
+    def show_settings(self) -> None:
+        """The window with the settings."""
+        if self._settings_window is None:
+            self._settings_window = SettingsWindow(self.theme, self.settings, self)
+            self._settings_window.setting_changed.connect(self._apply_setting)
+            self._settings_window.saving_failed.connect(self._tell_unsaved)
+        self._settings_window.show_values()
+        self._settings_window.open_beside()
+
+    @Slot()
+    def show_keys(self) -> None:
+        """The list of keys."""
+        KeysWindow(self.theme, self).open_beside()
+
+    @Slot()
+    def show_models(self) -> None:
+        """The list of models under the chip."""
+        menu = ModelMenu(self.theme, self.page.header.chip)
+        menu.model_chosen.connect(self.session.load_model)
+        menu.open_file_requested.connect(self.open_model_file)
+        menu.get_mixtral_requested.connect(self.show_get_mixtral)
+        menu.show_models(self.binding.models, self.session.model)
+
+    @Slot()
+    def open_model_file(self) -> None:
+        """Choose a GGUF file and load it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open a model file", "", "Models (*.gguf);;All files (*)"
+        )
+        if path:
+            self.session.load_model(path)
+            self.show_chat()
+
+    @Slot()
+    def new_chat(self) -> None:
+        """A chat without messages, ready to be written in."""
+        self.session.new_conversation()
+        self.put_sidebar_away()
+        self.show_chat()
+
+    @Slot()
+    def escape(self) -> None:
+        """Stop; else close what lies over the chat; else back to the message."""
+        if self.session.state in (SessionState.READING, SessionState.REPLYING):
+            self.session.stop()
+        elif self.is_folded and self.sidebar_in_sight:
+            self.put_sidebar_away()
+            self.page.composer.draft.setFocus()
+        else:
+            self.show_chat()
+
+    @Slot(int)
+    def set_text_size(self, percent: int) -> None:
+        """Larger or smaller text, within the bounds."""
+        least, most = TEXT_SIZE_PERCENT.lowest or 80, TEXT_SIZE_PERCENT.highest or 200
+        self._keep(TEXT_SIZE_PERCENT, int(max(least, min(most, percent))))
+        self._apply_setting(TEXT_SIZE_PERCENT.name)
+
+    def say_copied(self, text: str) -> None:
+        """Say for a moment that something is on the clipboard."""
+        self.page.toast.say(text, "copy")
+        self.page.place_toast()
+
+    # --- events ------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape, wherever nobody else wanted it."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.escape()
+        else:
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Nothing turns in a window that isn't seen."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.WindowStateChange:
+            self._clock.still = self.isMinimized()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember the place, and say that it is the end."""
+        geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
+        self._keep(WINDOW_GEOMETRY, geometry)
+        self.page.composer.flush_draft()
+        super().closeEvent(event)
+        self.close_requested.emit()
+
+    # --- parts -------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        page, sidebar = self.page, self.sidebar
+        sidebar.hide_requested.connect(self.toggle_sidebar)
+        sidebar.new_requested.connect(self.new_chat)
+        sidebar.get_mixtral_requested.connect(self.show_get_mixtral)
+        sidebar.settings_requested.connect(self.show_settings)
+        sidebar.list.open_requested.connect(self._show_opened)
+        page.header.sidebar_requested.connect(self.toggle_sidebar)
+        page.header.new_requested.connect(self.new_chat)
+        page.header.models_requested.connect(self.show_models)
+        page.header.copy_requested.connect(self._copy_chat)
+        page.banner.get_mixtral_requested.connect(self.show_get_mixtral)
+        page.empty.get_mixtral_requested.connect(self.show_get_mixtral)
+        page.composer.left.connect(self.escape)
+        page.transcript.link_activated.connect(self._ask_link)
+        page.transcript.copy_requested.connect(self._copy_message)
+        self.binding.details_requested.connect(self._show_details)
+        self.get_mixtral.open_file_requested.connect(self.open_model_file)
+        self.get_mixtral.closed.connect(self.show_chat)
+        self.sidebar_toggled.connect(self._keep_sidebar)
+        self.was_resized.connect(self._take_size)
+
+    @Slot()
+    def _take_size(self) -> None:
+        self.page.header.set_folded(self.is_folded)
+
+    @Slot(bool)
+    def _keep_sidebar(self, shown: bool) -> None:
+        self._keep(SIDEBAR_SHOWN, shown)
+
+    @Slot()
+    def _show_opened(self) -> None:
+        self.put_sidebar_away()
+        self.show_chat()
+
+    @Slot(str)
+    def _apply_setting(self, name: str) -> None:
+        if name == THEME.name:
+            self.theme.set_mode(self.settings.get(THEME))
+        elif name == TEXT_SIZE_PERCENT.name:
+            self.theme.set_text_size(self.settings.get(TEXT_SIZE_PERCENT))
+        self.binding.show_settings()
+
+    @Slot(str)
+    def _ask_link(self, address: str) -> None:
+        LinkDialog(self.theme, address, self).open_beside()
+
+    @Slot(object)
+    def _show_details(self, notice: Notice) -> None:
+        DetailsWindow(self.theme, notice, self).open_beside()
+
+    @Slot(int)
+    def _copy_message(self, message_id: int) -> None:
+        for message in self.page.transcript.messages:
+            if message.message_id == message_id:
+                QGuiApplication.clipboard().setText(message.text)
+                self.say_copied("Copied as Markdown")
+
+    @Slot()
+    def _copy_chat(self) -> None:
+        texts = [
+            f"**{'You' if message.role is Role.USER else message.model_name or 'Model'}:**\n\n"
+            f"{message.text}"
+            for message in self.page.transcript.messages
+        ]
+        QGuiApplication.clipboard().setText("\n\n".join(texts))
+        self.say_copied("Chat copied as Markdown")
+
+    @Slot(str)
+    def _tell_unsaved(self, sentence: str) -> None:
+        self.page.notices.add(
+            Notice(NoticeKind.WARNING, "The setting can’t be saved.", sentence, key="setting")
+        )
+
+    def _keep(self, setting: Setting[T], value: T) -> None:
+        try:
+            self.settings.set(setting, value)
+        except DataFolderError as error:
+            self._tell_unsaved(str(error))
+
+    def _restore_geometry(self) -> None:
+        self.resize(*USUAL_SIZE)
+        kept = self.settings.get(WINDOW_GEOMETRY)
+        if kept:
+            with contextlib.suppress(ValueError):
+                self.restoreGeometry(QByteArray(base64.b64decode(kept)))

@@ -1,0 +1,228 @@
+"""The blocks of one message: built, laid out beneath each other, painted and selected.
+
+Finished blocks never move while the message grows; only those that the last growth touched are
+laid out again. Knows nothing of the message's foot, of its bubble or of the transcript.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF
+from PySide6.QtGui import QFontMetricsF, QPainter
+from PySide6.QtWidgets import QWidget
+
+from app.ui.block_views import BlockView, RuleBlockView, TextBlockView
+from app.ui.code_block import CodeBlockView
+from app.ui.code_colours import CodeColours
+from app.ui.markdown import Block, CodeBlock, Level, LevelKind, RuleBlock, TableBlock, TextBlock
+from app.ui.rich_text import PlacedText
+from app.ui.selection import TextSelection
+from app.ui.table_block import TableBlockView
+from app.ui.theme import Theme, TypeRole
+
+ITEM_INDENT, QUOTE_INDENT, MARKER_GAP = 24, 16, 8
+
+
+class MessageBody:
+    """The blocks of a message within its widget `parent`."""
+
+    def __init__(self, theme: Theme, parent: QWidget, colours: CodeColours) -> None:
+        self._theme = theme
+        self._parent = parent
+        self._colours = colours
+        self._views: list[BlockView[Block]] = []
+        self._settled = 0  # so many views, from the first, can't change any more
+        self._dirty = 0  # the first view that must be laid out
+        self._width = -1.0
+        self._x = self._y = 0.0
+        self.height = 0.0
+        self.selection = TextSelection()
+
+    @property
+    def views(self) -> Sequence[BlockView[Block]]:
+        """The blocks from the first to the last."""
+        return self._views
+
+    @property
+    def texts(self) -> list[PlacedText]:
+        """Every document in reading order."""
+        return [text for view in self._views for text in view.texts]
+
+    def grow(self, settled: Sequence[Block], open_blocks: Sequence[Block] = ()) -> None:
+        """Add final blocks in place of the open ones, and new open ones after them."""
+        first = self._settled
+        for index, block in enumerate((*settled, *open_blocks), start=first):
+            self._show(index, block)
+        self._settled = first + len(settled)
+        for view in self._views[self._settled + len(open_blocks) :]:
+            view.dispose()
+        del self._views[self._settled + len(open_blocks) :]
+        self._dirty = min(self._dirty, len(self._views))
+
+    def lay_out(self, x: float, y: float, width: float) -> float:
+        """Put the blocks into a column of `width` px at (x, y); returns the height."""
+        if (x, y, width) != (self._x, self._y, self._width):
+            self._dirty = 0
+            self._x, self._y, self._width = x, y, width
+        top = y
+        if self._dirty:
+            above = self._views[self._dirty - 1]
+            top = above.y + above.height
+        for index in range(self._dirty, len(self._views)):
+            top = self._place(index, top)
+        self._dirty = len(self._views)
+        self.height = top - y
+        return self.height
+
+    def lay_out_again(self) -> None:
+        """A block's size is another now (its lines are wrapped, say)."""
+        self._dirty = 0
+        QCoreApplication.postEvent(self._parent, QEvent(QEvent.Type.LayoutRequest))
+
+    def dirty_top(self) -> float:
+        """Above this nothing has changed since the last layout."""
+        if not self._dirty or self._dirty > len(self._views):
+            return self._y
+        above = self._views[self._dirty - 1]
+        return above.y + above.height
+
+    def paint(self, painter: QPainter, visible: QRectF) -> None:
+        """Paint the blocks that lie in `visible`."""
+        first_text = 0
+        for index, view in enumerate(self._views):
+            count = len(view.texts)
+            if view.rect.adjusted(-self._theme.px(40), -20, 0, 0).intersects(visible):
+                marked = self.selection.within(first_text, count)
+                self._paint_levels(painter, index)
+                view.paint(painter, visible, marked)
+            first_text += count
+
+    def text_index_at(self, point: QPointF) -> int | None:
+        """The document nearest to a point, searched down the blocks."""
+        best: tuple[float, int] | None = None
+        for index, text in enumerate(self.texts):
+            distance = _distance(text.rect, point)
+            if best is None or distance < best[0]:
+                best = (distance, index)
+        return None if best is None else best[1]
+
+    def href_at(self, point: QPointF) -> str:
+        """The link under a point, or ""."""
+        for text in self.texts:
+            if text.rect.contains(point):
+                return text.href_at(point)
+        return ""
+
+    def last_code(self) -> str | None:
+        """The code of the last block of code."""
+        for view in reversed(self._views):
+            if isinstance(view, CodeBlockView):
+                return view.block.code
+        return None
+
+    def controls(self) -> list[QWidget]:
+        """The buttons inside the blocks, in reading order."""
+        return [widget for view in self._views for widget in view.widgets]
+
+    def dispose(self) -> None:
+        """Take everything out of the window."""
+        for view in self._views:
+            view.dispose()
+        self._views.clear()
+
+    def _show(self, index: int, block: Block) -> None:
+        if index < len(self._views):
+            view = self._views[index]
+            if view.block == block:
+                return
+            if not view.accept(block):
+                view.dispose()
+                self._views[index] = self._make_view(block)
+        else:
+            self._views.append(self._make_view(block))
+        self._dirty = min(self._dirty, index)
+
+    def _make_view(self, block: Block) -> BlockView[Block]:
+        makers: dict[type, Callable[[], object]] = {
+            TextBlock: lambda: TextBlockView(self._theme, block),  # type: ignore[arg-type]
+            CodeBlock: lambda: CodeBlockView(
+                self._theme, block, self._parent, self._colours, self.lay_out_again
+            ),  # type: ignore[arg-type]
+            TableBlock: lambda: TableBlockView(self._theme, block, self._parent),  # type: ignore[arg-type]
+            RuleBlock: lambda: RuleBlockView(self._theme, block),  # type: ignore[arg-type]
+        }
+        return makers[type(block)]()  # type: ignore[return-value]
+
+    def _place(self, index: int, top: float) -> float:
+        """Lay one block out beneath `top`; returns its lower edge."""
+        view = self._views[index]
+        if index:
+            top += self._theme.gap(gap_between(self._views[index - 1].block, view.block))
+        indent = self._indent(view.block.levels)
+        view.lay_out(max(self._width - indent, 40.0))
+        view.place(self._x + indent, top)
+        return top + view.height
+
+    def _indent(self, levels: Sequence[Level]) -> float:
+        return sum(self._level_indent(level) for level in levels)
+
+    def _level_indent(self, level: Level) -> float:
+        if level.kind is LevelKind.QUOTE:
+            return self._theme.gap(QUOTE_INDENT)
+        metrics = QFontMetricsF(self._theme.font(TypeRole.READING))
+        marker = metrics.horizontalAdvance(level.marker)
+        return max(self._theme.px(ITEM_INDENT), marker + self._theme.gap(MARKER_GAP))
+
+    def _paint_levels(self, painter: QPainter, index: int) -> None:
+        """The bars of quotes and the markers of items at the left of a block."""
+        view = self._views[index]
+        x = self._x
+        for depth, level in enumerate(view.block.levels):
+            if level.kind is LevelKind.QUOTE:
+                self._paint_bar(painter, index, depth, x)
+            elif level.begins:
+                self._paint_marker(painter, view, level, x)
+            x += self._level_indent(level)
+
+    def _paint_bar(self, painter: QPainter, index: int, depth: int, x: float) -> None:
+        view = self._views[index]
+        top = view.y
+        if index and _is_quoted(self._views[index - 1].block, depth):
+            above = self._views[index - 1]
+            top = above.y + above.height
+        bar = QRectF(round(x), top, self._theme.px(2), view.y + view.height - top)
+        painter.fillRect(bar, self._theme.colour("control"))
+
+    def _paint_marker(
+        self, painter: QPainter, view: BlockView[Block], level: Level, x: float
+    ) -> None:
+        font = self._theme.font(TypeRole.READING)
+        painter.setFont(font)
+        painter.setPen(self._theme.colour("text2" if level.marker == "•" else "text"))
+        baseline = view.y + QFontMetricsF(font).ascent()
+        painter.drawText(QPointF(x, baseline), level.marker)
+
+
+def gap_between(above: Block, below: Block) -> int:
+    """The px at 100 % between two blocks of a message."""
+    if isinstance(below, TextBlock) and below.heading:
+        return 18
+    if isinstance(above, TextBlock) and above.heading:
+        return 8
+    if isinstance(above, (CodeBlock, TableBlock)) or isinstance(below, (CodeBlock, TableBlock)):
+        return 16
+    if below.levels and below.levels[-1].begins and above.levels:
+        return 5
+    return 12
+
+
+def _is_quoted(block: Block, depth: int) -> bool:
+    return len(block.levels) > depth and block.levels[depth].kind is LevelKind.QUOTE
+
+
+def _distance(rect: QRectF, point: QPointF) -> float:
+    """How far a point is from a rectangle; lines count more than columns."""
+    dx = max(rect.left() - point.x(), 0, point.x() - rect.right())
+    dy = max(rect.top() - point.y(), 0, point.y() - rect.bottom())
+    return dx + 1000 * dy

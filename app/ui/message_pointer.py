@@ -1,0 +1,113 @@
+"""The mouse in a message: selecting text across its blocks, and links.
+
+Knows nothing of how messages are painted or stored.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QWidget
+
+from app.ui.message_body import MessageBody
+from app.ui.selection import Place
+
+
+class MessagePointer(QObject):
+    """Turns the mouse events of `widget` into a selection in `body`.
+
+    Signals:
+        link_activated(str): a link was clicked; nothing is opened by itself.
+        selection_changed: to be painted anew.
+    """
+
+    link_activated = Signal(str)
+    selection_changed = Signal()
+
+    def __init__(self, widget: QWidget, body: MessageBody) -> None:
+        super().__init__(widget)
+        self._widget = widget
+        self._body = body
+        self._pressed_href = ""
+        self._drags = False
+
+    def press(self, event: QMouseEvent) -> None:
+        """Begin a selection, or extend it with Shift."""
+        if event.button() is not Qt.MouseButton.LeftButton:
+            return
+        point = event.position()
+        self._pressed_href = self._body.href_at(point)
+        place = self._place_at(point)
+        selection = self._body.selection
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and selection.anchor:
+            selection.head = place
+        else:
+            selection.anchor = selection.head = place
+        self._drags = True
+        self.selection_changed.emit()
+
+    def move(self, event: QMouseEvent) -> None:
+        """Draw the selection, or show that there is a link."""
+        if self._drags and event.buttons() & Qt.MouseButton.LeftButton:
+            self._body.selection.head = self._place_at(event.position())
+            self.selection_changed.emit()
+            return
+        self._hover(event.position())
+
+    def release(self, event: QMouseEvent) -> None:
+        """A click on a link asks for it."""
+        self._drags = False
+        href = self._body.href_at(event.position())
+        if href and href == self._pressed_href and self._body.selection.is_empty:
+            self.link_activated.emit(href)
+
+    def select_word(self, event: QMouseEvent) -> None:
+        """The word under a double click."""
+        place = self._place_at(event.position())
+        if place is None:
+            return
+        begin, end = self._body.texts[place[0]].word_at(place[1])
+        self._body.selection.anchor = (place[0], begin)
+        self._body.selection.head = (place[0], end)
+        self._drags = False
+        self.selection_changed.emit()
+
+    def select_all(self) -> None:
+        """The whole message."""
+        texts = self._body.texts
+        if texts:
+            self._body.selection.anchor = (0, 0)
+            self._body.selection.head = (len(texts) - 1, texts[-1].length)
+            self.selection_changed.emit()
+
+    def selected_text(self) -> str:
+        """The selected letters; blocks begin new lines, cells of a row are parted by tabs."""
+        pieces: list[str] = []
+        first = 0
+        for view in self._body.views:
+            texts = view.texts
+            marked = self._body.selection.within(first, len(texts))
+            columns = view.column_count
+            for index, (begin, end) in sorted(marked.items()):
+                joint = "\t" if columns > 1 and index % columns else "\n"
+                pieces.append((joint if pieces else "") + texts[index].text_between(begin, end))
+            first += len(texts)
+        return "".join(pieces)
+
+    def _hover(self, point: QPointF) -> None:
+        texts = self._body.texts
+        under = next((text for text in texts if text.rect.contains(point)), None)
+        href = under.href_at(point) if under else ""
+        if href:
+            shape = Qt.CursorShape.PointingHandCursor
+        else:
+            shape = Qt.CursorShape.IBeamCursor if under else Qt.CursorShape.ArrowCursor
+        if self._widget.cursor().shape() is not shape:
+            self._widget.setCursor(shape)
+        self._widget.setToolTip(href)
+
+    def _place_at(self, point: QPointF) -> Place | None:
+        index = self._body.text_index_at(point)
+        if index is None:
+            return None
+        return index, self._body.texts[index].position_at(point)

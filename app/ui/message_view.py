@@ -1,0 +1,264 @@
+"""One message in the transcript: what a user's and the model's have in common.
+
+Geometry, painting, selection, focus and keys. Knows nothing of other messages; what is wished
+goes out by signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.core.conversation import Message
+from app.ui.buttons import keyboard_brought, paint_focus_ring
+from app.ui.code_colours import CodeColours
+from app.ui.column import ColumnRect
+from app.ui.message_body import MessageBody
+from app.ui.message_foot import MessageFoot
+from app.ui.message_pointer import MessagePointer
+from app.ui.popup_menu import PopupMenu
+from app.ui.theme import Theme
+
+
+class MessageView(QWidget):
+    """A message as wide as the transcript; its texts keep to the column.
+
+    Signals:
+        copy_requested, edit_requested, again_requested, continue_requested(int): the message's id.
+        version_requested(int, int): the message's id, and -1 or +1.
+        link_activated(str): an address that the model wrote.
+        height_changed: to be laid out anew.
+        focused(int): the message's id.
+    """
+
+    copy_requested = Signal(int)
+    edit_requested = Signal(int)
+    again_requested = Signal(int)
+    continue_requested = Signal(int)
+    version_requested = Signal(int, int)
+    link_activated = Signal(str)
+    height_changed = Signal()
+    focused = Signal(int)
+
+    def __init__(self, theme: Theme, colours: CodeColours, message: Message) -> None:
+        super().__init__()
+        self.theme = theme
+        self.message = message
+        self.is_last = False
+        self.column = ColumnRect(0, 0, 0)
+        self.body = MessageBody(theme, self, colours)
+        self.foot = MessageFoot(theme, self)
+        self.pointer = MessagePointer(self, self.body)
+        self._shows_ring = False
+        self._hovered = False
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.pointer.link_activated.connect(self.link_activated)
+        self.pointer.selection_changed.connect(self.update)
+        self._connect_foot()
+
+    @property
+    def message_id(self) -> int:
+        """The message's id."""
+        return self.message.message_id
+
+    def set_last(self, is_last: bool) -> None:
+        """Whether it stands at the end of the branch."""
+        if is_last != self.is_last:
+            self.is_last = is_last
+            self.refresh_foot()
+
+    def lay_out(self, column: ColumnRect) -> int:
+        """Fit everything into the column; returns the height, the gap beneath included."""
+        raise NotImplementedError
+
+    def content_rect(self) -> QRectF:
+        """What the focus ring goes around."""
+        raise NotImplementedError
+
+    def needs_foot(self) -> bool:
+        """Whether the foot shows without hover and focus."""
+        raise NotImplementedError
+
+    def refresh_foot(self) -> None:
+        """Show the controls that fit now."""
+        self.foot.show_message(self.message, is_last=self.is_last)
+        self._show_foot()
+        self.height_changed.emit()
+
+    def controls(self) -> list[QWidget]:
+        """What Left and Right go through."""
+        return [w for w in (*self.body.controls(), *self.foot.controls()) if w.isEnabled()]
+
+    def focus_by_keyboard(self) -> None:
+        """Take the focus and show the ring."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def clear_selection(self) -> None:
+        """Select nothing."""
+        if not self.body.selection.is_empty:
+            self.body.selection.clear()
+            self.update()
+
+    def dispose(self) -> None:
+        """Leave the window."""
+        self.body.dispose()
+        self.hide()
+        self.deleteLater()
+
+    def event(self, event: QEvent) -> bool:
+        """A block that asks for another size has the message laid out anew."""
+        if event.type() is QEvent.Type.LayoutRequest:
+            self.height_changed.emit()
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the message and the focus ring."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.paint_content(painter, QRectF(event.rect()))
+        if self._shows_ring:
+            around = self.content_rect().adjusted(-8, -6, 8, 6)
+            paint_focus_ring(painter, self.theme, around, self.theme.px(10))
+
+    def paint_content(self, painter: QPainter, visible: QRectF) -> None:
+        """Paint what lies in `visible`."""
+        self.body.paint(painter, visible)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show the foot."""
+        self._hovered = True
+        self._show_foot()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Hide the foot."""
+        self._hovered = False
+        self._show_foot()
+        super().leaveEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the foot, and the ring if the keyboard brought the focus."""
+        self._shows_ring = keyboard_brought(event.reason())
+        super().focusInEvent(event)
+        self.focused.emit(self.message_id)
+        self._show_foot()
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Hide them."""
+        self._shows_ring = False
+        super().focusOutEvent(event)
+        self._show_foot()
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a selection."""
+        self.pointer.press(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Draw the selection."""
+        self.pointer.move(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the selection, or click a link."""
+        self.pointer.release(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Select a word."""
+        self.pointer.select_word(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Copy what is selected, or the message."""
+        menu = PopupMenu(self.theme, self)
+        if not self.body.selection.is_empty:
+            menu.add("Copy", self.copy_selection, icon="copy")
+        menu.add("Copy the message", self.ask_copy, icon="copy")
+        menu.add("Select all", self.pointer.select_all, icon="text")
+        menu.popup(event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """C, E and R act on the message; Left and Right go through its buttons."""
+        plain = event.modifiers() in (
+            Qt.KeyboardModifier.NoModifier,
+            Qt.KeyboardModifier.KeypadModifier,
+        )
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selection()
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self.pointer.select_all()
+        elif plain and event.key() in self.key_actions():
+            self.key_actions()[Qt.Key(event.key())]()
+        elif plain and event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self._step_control(1 if event.key() == Qt.Key.Key_Right else -1)
+        else:
+            super().keyPressEvent(event)
+
+    @Slot()
+    def copy_selection(self) -> None:
+        """Put the selected text on the clipboard, or else the message."""
+        text = self.pointer.selected_text()
+        if text:
+            QGuiApplication.clipboard().setText(text)
+        else:
+            self.ask_copy()
+
+    def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
+        """The letters that act while the message has the focus."""
+        return {Qt.Key.Key_C: self.ask_copy}
+
+    def _connect_foot(self) -> None:
+        self.foot.copy_requested.connect(self.ask_copy)
+        self.foot.edit_requested.connect(self.ask_edit)
+        self.foot.again_requested.connect(self.ask_again)
+        self.foot.continue_requested.connect(self._ask_continue)
+        self.foot.version_requested.connect(self.ask_version)
+
+    def _step_control(self, step: int) -> None:
+        controls: list[QWidget] = [self, *self.controls()]
+        focused = QApplication.focusWidget()
+        at = controls.index(focused) if focused in controls else 0
+        if 0 <= at + step < len(controls):
+            controls[at + step].setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _show_foot(self) -> None:
+        focused = QApplication.focusWidget()
+        has_focus = focused is not None and (focused is self or self.isAncestorOf(focused))
+        self.foot.setVisible(self.needs_foot() or self._hovered or has_focus)
+
+    @Slot()
+    def ask_copy(self) -> None:
+        """Wish for the message's text on the clipboard."""
+        self.copy_requested.emit(self.message_id)
+
+    @Slot()
+    def ask_edit(self) -> None:
+        """Wish to change the message."""
+        self.edit_requested.emit(self.message_id)
+
+    @Slot()
+    def ask_again(self) -> None:
+        """Wish for another answer."""
+        self.again_requested.emit(self.message_id)
+
+    @Slot()
+    def _ask_continue(self) -> None:
+        self.continue_requested.emit(self.message_id)
+
+    @Slot(int)
+    def ask_version(self, step: int) -> None:
+        """Wish for a sibling."""
+        self.version_requested.emit(self.message_id, step)

@@ -1,0 +1,170 @@
+"""One notice: an icon, a bold sentence what happened, a sentence what it means, one button.
+
+Knows nothing of where it stands; the button says what is wished.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.runtime.facts import Notice, NoticeAction, NoticeKind
+from app.ui.buttons import Button, IconButton
+from app.ui.labels import Label, Paragraph
+from app.ui.theme import Theme, TypeRole
+
+_LOOKS = {
+    NoticeKind.ERROR: ("error", "danger", "danger_soft"),
+    NoticeKind.WARNING: ("warning", "warn", "warn_soft"),
+    NoticeKind.INFO: ("info", "accent", "accent_soft"),
+}
+ACTION_NAMES = {
+    NoticeAction.TRY_AGAIN: "Try again",
+    NoticeAction.LOAD_AGAIN: "Load again",
+    NoticeAction.DETAILS: "Details",
+    NoticeAction.SHOW_FOLDER: "Show",
+    NoticeAction.UNDO_DELETE: "Undo",
+}
+
+
+class NoticeCard(QWidget):
+    """A notice as a coloured card.
+
+    Signals:
+        action_requested(object): the notice whose button was pressed.
+        details_requested(object): the notice whose technical lines are wanted.
+        closed(object): the notice that was put away.
+    """
+
+    action_requested = Signal(object)
+    details_requested = Signal(object)
+    closed = Signal(object)
+
+    def __init__(self, theme: Theme, *, can_close: bool = True) -> None:
+        super().__init__()
+        self._theme = theme
+        self._notice: Notice | None = None
+        self._text = Paragraph(theme, role=TypeRole.SMALL)
+        self._waiting = Label(theme, "", TypeRole.CAPTION, "text2")
+        self._action = Button(theme, "", small=True)
+        self._details = Button(theme, "Details", small=True)
+        self._close = IconButton(theme, "close", "Put this notice away", size=28)
+        self._can_close = can_close
+        for widget in (self._text, self._waiting, self._action, self._details, self._close):
+            widget.setParent(self)
+        self._action.clicked.connect(self._ask_action)
+        self._details.clicked.connect(self._ask_details)
+        self._close.clicked.connect(self._ask_close)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    @property
+    def notice(self) -> Notice | None:
+        """What is shown."""
+        return self._notice
+
+    def show_notice(self, notice: Notice, waiting: int = 0) -> None:
+        """Show a notice; `waiting` others come after it."""
+        self._notice = notice
+        self._text.set_text(notice.text, notice.title)
+        self._waiting.setText(f"{waiting} more" if waiting else "")
+        self._action.setVisible(notice.action is not None)
+        if notice.action is not None:
+            self._action.setText(ACTION_NAMES[notice.action])
+        has_more = bool(notice.details) and notice.action in (
+            NoticeAction.TRY_AGAIN,
+            NoticeAction.LOAD_AGAIN,
+        )
+        self._details.setVisible(has_more)
+        self._close.setVisible(self._can_close)
+        self._waiting.setVisible(bool(waiting))
+        self.setAccessibleName(f"{notice.title} {notice.text}")
+        self.updateGeometry()
+        self._lay_out(self.width())
+        self.update()
+
+    def controls(self) -> list[QWidget]:
+        """The buttons that are shown."""
+        return [w for w in (self._action, self._details, self._close) if not w.isHidden()]
+
+    def hasHeightForWidth(self) -> bool:
+        """The sentences wrap."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """The height in `width` px."""
+        return self._lay_out(width)
+
+    def sizeHint(self) -> QSize:
+        """As high as the text at the present width."""
+        return QSize(self.width(), self._lay_out(max(self.width(), 1)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Place text and buttons."""
+        super().resizeEvent(event)
+        self._lay_out(self.width())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint the card and its icon."""
+        if self._notice is None:
+            return
+        theme = self._theme
+        icon, ink, surface = _LOOKS[self._notice.kind]
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour(surface))
+        painter.drawRoundedRect(QRectF(self.rect()), theme.px(10), theme.px(10))
+        size = theme.px(16)
+        top = self._text.y() + (theme.line_height(TypeRole.SMALL) - size) / 2
+        colour = getattr(theme.colours, ink)
+        theme.icons.paint(painter, icon, colour, theme.gap(16), top, size)
+
+    def _lay_out(self, width: int) -> int:
+        """Text at the left, buttons at the right; in little room the buttons come beneath."""
+        theme = self._theme
+        buttons = self.controls()
+        gap, side = theme.gap(8), theme.gap(10)
+        left = theme.gap(16) + theme.px(16) + theme.gap(12)
+        taken = sum(button.sizeHint().width() + gap for button in buttons)
+        room = width - left - side - taken - gap
+        beneath = room < 14 * theme.em
+        text_width = max(width - left - side if beneath else room, 40)
+        text_height = self._text.heightForWidth(text_width)
+        above = theme.gap(9)
+        self._text.setGeometry(left, above, text_width, text_height)
+        row = theme.px(28)
+        height = max(text_height + above + theme.gap(11), row + 2 * theme.gap(8))
+        middle = height / 2
+        if beneath:
+            middle = above + text_height + theme.gap(6) + row / 2
+            height = round(middle + row / 2 + theme.gap(8))
+        self._place_buttons(buttons, width - side, round(middle))
+        if not beneath and text_height < theme.line_height(TypeRole.SMALL) * 1.5:
+            self._text.move(left, round((height - text_height) / 2))
+        hint = self._waiting.sizeHint()
+        self._waiting.setGeometry(
+            width - side - hint.width(), height - hint.height() - 2, hint.width(), hint.height()
+        )
+        return height
+
+    def _place_buttons(self, buttons: list[QWidget], right: int, middle: int) -> None:
+        for button in reversed(buttons):
+            size = button.sizeHint()
+            right -= size.width()
+            button.setGeometry(right, middle - size.height() // 2, size.width(), size.height())
+            right -= self._theme.gap(8)
+
+    @Slot()
+    def _ask_action(self) -> None:
+        self.action_requested.emit(self._notice)
+
+    @Slot()
+    def _ask_details(self) -> None:
+        self.details_requested.emit(self._notice)
+
+    @Slot()
+    def _ask_close(self) -> None:
+        self.closed.emit(self._notice)

@@ -1,0 +1,211 @@
+"""The model's message: no bubble, the mark in the gutter, Markdown that may still grow.
+
+Knows nothing of the user's messages, nor of where the text comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from markdown_it import MarkdownIt
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetricsF, QPainter
+from PySide6.QtWidgets import QWidget
+
+from app.core.conversation import Message, MessageState
+from app.runtime.facts import Notice, ReadingProgress
+from app.ui.amounts import tokens_text
+from app.ui.code_colours import CodeColours
+from app.ui.column import ColumnRect
+from app.ui.growing_markdown import GrowingMarkdown, Growth
+from app.ui.mark import AT_REST, MarkClock, paint_mark
+from app.ui.message_view import MessageView
+from app.ui.notice_card import NoticeCard
+from app.ui.reading_line import ReadingLine
+from app.ui.theme import Theme, TypeRole
+
+MARK_SIZE, FOOT_GAP = 22, 9
+
+
+class ReplyView(MessageView):
+    """What the model wrote, or is writing.
+
+    Signals:
+        notice_action_requested, notice_details_requested(object): a button of the notice beneath.
+    """
+
+    notice_action_requested = Signal(object)
+    notice_details_requested = Signal(object)
+
+    def __init__(
+        self,
+        theme: Theme,
+        colours: CodeColours,
+        message: Message,
+        parser: MarkdownIt,
+        clock: MarkClock,
+    ) -> None:
+        super().__init__(theme, colours, message)
+        self._clock = clock
+        self._markdown = GrowingMarkdown(parser)
+        self._reading: ReadingLine | None = None
+        self._notice: NoticeCard | None = None
+        self._text_bottom = 0.0
+        clock.stepped.connect(self._update_mark)
+        self._take(self._markdown.append(message.text))
+        if not self.is_growing:
+            self._take(self._markdown.finish())
+        self._tell_name()
+        self.refresh_foot()
+        self._show_reading()
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether the model is still at it."""
+        return self.message.state is MessageState.GROWING
+
+    def grow(self, text: str) -> None:
+        """Add text at the end."""
+        self.message = replace(self.message, text=self.message.text + text)
+        self._take(self._markdown.append(text))
+        self._show_reading()
+
+    def finish(self, message: Message) -> None:
+        """It is complete, or stopped."""
+        if message.text.startswith(self.message.text):
+            self._take(self._markdown.append(message.text[len(self.message.text) :]))
+        self.message = message
+        self._take(self._markdown.finish())
+        self._tell_name()
+        self._show_reading()
+        self.refresh_foot()
+        self.update()
+
+    def go_on(self, message: Message) -> None:
+        """A stopped reply grows again."""
+        self.message = message
+        self._tell_name()
+        self.refresh_foot()
+
+    def show_reading(self, progress: ReadingProgress) -> None:
+        """How much of the prompt is read."""
+        if self._reading is not None:
+            self._reading.show_progress(progress)
+
+    def show_notice(self, notice: Notice | None) -> None:
+        """News about this reply, beneath what has arrived."""
+        if notice is None:
+            if self._notice is not None:
+                self._notice.deleteLater()
+                self._notice.hide()
+                self._notice = None
+        else:
+            if self._notice is None:
+                self._notice = NoticeCard(self.theme, can_close=False)
+                self._notice.setParent(self)
+                self._notice.action_requested.connect(self.notice_action_requested)
+                self._notice.details_requested.connect(self.notice_details_requested)
+            self._notice.show_notice(notice)
+            self._notice.show()
+        self.height_changed.emit()
+
+    def needs_foot(self) -> bool:
+        """Always on the last reply, once it is finished."""
+        return self.is_last and not self.is_growing
+
+    def lay_out(self, column: ColumnRect) -> int:
+        """Text beside the gutter, then the notice, then the foot."""
+        theme = self.theme
+        self.column = column
+        left, width = column.x + column.gutter, column.width - column.gutter
+        bottom = self.body.lay_out(left, 0, width)
+        if self._reading is not None:
+            height = self._reading.height_wanted()
+            self._reading.setGeometry(left, 0, width, height)
+            bottom = max(bottom, height)
+        if self._notice is not None:
+            top = round(bottom + (theme.gap(12) if bottom else 0))
+            height = self._notice.heightForWidth(width)
+            self._notice.setGeometry(left, top, width, height)
+            bottom = top + height
+        self._text_bottom = max(bottom, theme.line_height(TypeRole.READING))
+        has_ending = self.message.state in (MessageState.STOPPED, MessageState.CUT_OFF)
+        top = round(self._text_bottom + theme.gap(12 if has_ending else FOOT_GAP))
+        row = theme.px(28)
+        shift = 0 if has_ending else theme.px(6)
+        height = self.foot.lay_out(width + shift, row)
+        self.foot.setGeometry(left - shift, top, width + shift, height)
+        return top + height + theme.gap(24)
+
+    def content_rect(self) -> QRectF:
+        """The text and the gutter."""
+        return QRectF(self.column.x, 6, self.column.width, self._text_bottom - 6)
+
+    def controls(self) -> list[QWidget]:
+        """The notice's buttons come before the foot's."""
+        extra = self._notice.controls() if self._notice is not None else []
+        return [*self.body.controls(), *extra, *self.foot.controls()]
+
+    def paint_content(self, painter: QPainter, visible: QRectF) -> None:
+        """Paint the mark, the blocks and the caret."""
+        if self.column.gutter:
+            lit = self._clock.lit if self.is_growing else AT_REST
+            rect = self._mark_rect()
+            paint_mark(painter, self.theme, rect.x(), rect.y(), rect.width(), lit)
+        super().paint_content(painter, visible)
+        if self.is_growing and self.body.texts and self._reading is None:
+            self._paint_caret(painter)
+
+    def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
+        """R answers again, too."""
+        return {**super().key_actions(), Qt.Key.Key_R: self.ask_again}
+
+    def growing_top(self) -> float:
+        """Above this the last growth has changed nothing."""
+        return self.body.dirty_top()
+
+    def _take(self, growth: Growth) -> None:
+        self.body.grow(growth.settled, growth.open)
+
+    def _show_reading(self) -> None:
+        """The line stands there until the first letter comes."""
+        wanted = self.is_growing and not self.message.text.strip()
+        if wanted and self._reading is None:
+            self._reading = ReadingLine(self.theme, self)
+            self._reading.show()
+        elif not wanted and self._reading is not None:
+            self._reading.hide()
+            self._reading.deleteLater()
+            self._reading = None
+
+    def _mark_rect(self) -> QRectF:
+        """Beside the first line."""
+        size = self.theme.px(MARK_SIZE)
+        metrics = QFontMetricsF(self.theme.font(TypeRole.READING))
+        height = metrics.height()
+        if self.body.views and self.body.texts:
+            height = QFontMetricsF(self.body.texts[0].document.defaultFont()).height()
+        return QRectF(self.column.x, max(0.0, (height - size) / 2), size, size)
+
+    def _paint_caret(self, painter: QPainter) -> None:
+        line = self.body.texts[-1].end_of_text()
+        metrics = QFontMetricsF(self.theme.font(TypeRole.READING))
+        caret = QRectF(line.x() + 3, line.y() + 1, self.theme.px(2), metrics.height() - 1)
+        painter.fillRect(caret, self.theme.colour("accent"))
+
+    def _tell_name(self) -> None:
+        message = self.message
+        parts = [message.model_name or "The model"]
+        if message.version_count > 1:
+            parts.append(f"version {message.version} of {message.version_count}")
+        if message.figures is not None:
+            parts.append(tokens_text(message.figures.completion_tokens))
+        self.setAccessibleName(", ".join(parts))
+        if not self.is_growing:
+            self.setAccessibleDescription(message.text)
+
+    @Slot()
+    def _update_mark(self) -> None:
+        if self.is_growing:
+            self.update(self._mark_rect().toAlignedRect())

@@ -1,0 +1,162 @@
+"""A table: cells as documents in columns that are sized from their texts.
+
+Wider than the message's column it scrolls, and the message doesn't. Knows nothing of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import QScrollBar, QWidget
+
+from app.ui.block_views import BlockView, Selections
+from app.ui.markdown import Block, Runs, TableBlock
+from app.ui.rich_text import PlacedText, TextStyle
+from app.ui.theme import Theme, TypeRole
+
+_ALIGNMENTS = {
+    "center": Qt.AlignmentFlag.AlignHCenter,
+    "right": Qt.AlignmentFlag.AlignRight,
+}
+
+
+class TableBlockView(BlockView[TableBlock]):
+    """A table at its place in a message. The texts are the cells, row by row, the head first."""
+
+    def __init__(self, theme: Theme, block: TableBlock, parent: QWidget) -> None:
+        super().__init__(theme, block)
+        self._parent = parent
+        self._rows = [self._make_row(block.head, TypeRole.NAME)]
+        self._rows += [self._make_row(row) for row in block.rows]
+        self._widths: list[float] = []
+        self._heights: list[float] = []
+        self._bar = QScrollBar(Qt.Orientation.Horizontal, parent)
+        self._bar.setAccessibleName("Scroll the table sideways")
+        self._bar.valueChanged.connect(self._scroll)
+
+    @property
+    def texts(self) -> Sequence[PlacedText]:
+        """All cells."""
+        return [cell for row in self._rows for cell in row]
+
+    @property
+    def column_count(self) -> int:
+        """The number of cells in a row."""
+        return len(self.block.head)
+
+    @property
+    def widgets(self) -> Sequence[QWidget]:
+        """The scroll bar."""
+        return (self._bar,)
+
+    def accept(self, block: Block) -> bool:
+        """Keep the rows that are the same, fill the last one anew and add others."""
+        if not isinstance(block, TableBlock) or block.levels != self.block.levels:
+            return False
+        if (block.head, block.alignments) != (self.block.head, self.block.alignments):
+            return False
+        known = self.block.rows
+        for index, row in enumerate(block.rows):
+            if index >= len(known):
+                self._rows.append(self._make_row(row))
+            elif row != known[index]:
+                for cell, runs in zip(self._rows[index + 1], row, strict=True):
+                    cell.set_runs(runs)
+        del self._rows[len(block.rows) + 1 :]
+        self.block = block
+        return True
+
+    def lay_out(self, width: float) -> None:
+        """Columns first, then the rows' heights."""
+        self.width = width
+        wanted = [max(row[i].natural_width for row in self._rows) for i in range(self.column_count)]
+        self._widths = column_widths(wanted, width, self._gap, 9.0 * self.theme.em)
+        self._heights = [self._row_height(row) for row in self._rows]
+        overflow = max(0, round(sum(self._widths) - width))
+        self._bar.setRange(0, overflow)
+        self._bar.setPageStep(max(1, round(width)))
+        self._bar.setVisible(overflow > 0)
+        bar = self._bar.sizeHint().height() if overflow else 0
+        self.height = round(sum(self._heights)) + bar
+
+    def place(self, x: float, y: float) -> None:
+        """Move the cells and the scroll bar."""
+        super().place(x, y)
+        bar = self._bar.sizeHint().height()
+        self._bar.setGeometry(round(x), round(y + self.height) - bar, round(self.width), bar)
+        self._place_cells()
+
+    def paint(self, painter: QPainter, visible: QRectF, selections: Selections) -> None:
+        """Paint the cells, the head's rule and the hairlines between the rows."""
+        for index, cell in enumerate(self.texts):
+            cell.paint(painter, visible, selections.get(index))
+        y = self.y
+        right = self.x + min(self.width, sum(self._widths))
+        for index, height in enumerate(self._heights):
+            y += height
+            token = "line_strong" if index == 0 else "line"
+            painter.setPen(QPen(self.theme.colour(token), 1))
+            painter.drawLine(round(self.x), round(y) - 0.5, round(right), round(y) - 0.5)
+
+    @property
+    def _gap(self) -> int:
+        return self.theme.gap(24)
+
+    @property
+    def _above(self) -> int:
+        return self.theme.gap(8)
+
+    def _make_row(self, cells: Sequence[Runs], role: TypeRole = TypeRole.BODY) -> list[PlacedText]:
+        row = []
+        for runs, alignment in zip(cells, self.block.alignments, strict=True):
+            side = _ALIGNMENTS.get(alignment, Qt.AlignmentFlag.AlignLeft)
+            cell = PlacedText(self.theme, TextStyle(role, alignment=side))
+            cell.set_runs(runs)
+            row.append(cell)
+        return row
+
+    def _row_height(self, row: Sequence[PlacedText]) -> float:
+        pairs = zip(row, self._widths, strict=True)
+        text = max(cell.set_width(width - self._gap) for cell, width in pairs)
+        return max(self.theme.px(34), text + 2 * self._above - 2)
+
+    def _place_cells(self) -> None:
+        clip = QRectF(self.x, self.y, self.width, self.height)
+        y = self.y
+        for row, height in zip(self._rows, self._heights, strict=True):
+            x = self.x - self._bar.value()
+            for cell, width in zip(row, self._widths, strict=True):
+                cell.x, cell.y, cell.clip = x, y + self._above, clip
+                x += width
+            y += height
+
+    def _scroll(self) -> None:
+        self._place_cells()
+        self._parent.update(self.rect.toAlignedRect())
+
+
+def column_widths(wanted: Sequence[float], width: float, gap: float, least: float) -> list[float]:
+    """Each column's width, its gap included.
+
+    Room to spare is shared in proportion. If there is too little, columns that want less than an
+    equal share get what they want and the others share the rest, but never less than `least`.
+    """
+    full = [column + gap for column in wanted]
+    if sum(full) <= width:
+        factor = width / sum(full)
+        return [column * factor for column in full]
+    widths = [0.0] * len(full)
+    rest, waiting = width, set(range(len(full)))
+    while waiting:
+        share = max(rest / len(waiting), least)
+        modest = {index for index in waiting if full[index] <= share}
+        if not modest:
+            widths = [share if i in waiting else w for i, w in enumerate(widths)]
+            break
+        for index in modest:
+            widths[index] = full[index]
+            rest -= full[index]
+        waiting -= modest
+    return widths

@@ -1,0 +1,71 @@
+"""The user's message: a bubble at the right. Knows nothing of the model's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+
+from app.core.conversation import Message
+from app.ui.amounts import count_text
+from app.ui.code_colours import CodeColours
+from app.ui.column import BUBBLE_EM, ColumnRect
+from app.ui.markdown import LINE_BREAK, Run, TextBlock
+from app.ui.message_view import MessageView
+from app.ui.theme import Theme
+
+
+class UserMessageView(MessageView):
+    """What the user wrote, letter by letter: Markdown is for the model."""
+
+    def __init__(self, theme: Theme, colours: CodeColours, message: Message) -> None:
+        super().__init__(theme, colours, message)
+        self._bubble = QRectF()
+        text = message.text.replace("\n", LINE_BREAK)
+        self.body.grow([TextBlock((Run(text),))])
+        versions = ""
+        if message.version_count > 1:
+            versions = f", version {message.version} of {count_text(message.version_count)}"
+        self.setAccessibleName(f"You{versions}")
+        self.setAccessibleDescription(message.text)
+        self.refresh_foot()
+
+    def needs_foot(self) -> bool:
+        """Where there are versions, one must see it."""
+        return self.message.version_count > 1
+
+    def lay_out(self, column: ColumnRect) -> int:
+        """The bubble is as wide as its text, at most 38 em."""
+        theme = self.theme
+        self.column = column
+        side = theme.gap(16)
+        most = min(BUBBLE_EM * theme.reading_em, column.width) - 2 * side
+        natural = self.body.texts[0].natural_width + 1
+        width = min(natural, most)
+        left = column.x + column.width - side - width
+        above, below = theme.gap(12), theme.gap(8)
+        height = self.body.lay_out(left, above, width)
+        self._bubble = QRectF(left - side, 0, width + 2 * side, above + height + below)
+        bottom = round(self._bubble.bottom())
+        row = theme.px(28) if self.needs_foot() else theme.gap(26)
+        top = bottom + (theme.gap(4) if self.needs_foot() else 0)
+        foot_height = self.foot.lay_out(column.width, row)
+        self.foot.setGeometry(column.x, top, column.width, foot_height)
+        return top + foot_height + theme.gap(24) if self.needs_foot() else bottom + theme.gap(26)
+
+    def content_rect(self) -> QRectF:
+        """The bubble."""
+        return self._bubble.adjusted(3, 6, -3, -6)
+
+    def paint_content(self, painter: QPainter, visible: QRectF) -> None:
+        """Paint the bubble and the text."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.theme.colour("bubble"))
+        radius = self.theme.px(14)
+        painter.drawRoundedRect(self._bubble, radius, radius)
+        super().paint_content(painter, visible)
+
+    def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
+        """E edits it, too."""
+        return {**super().key_actions(), Qt.Key.Key_E: self.ask_edit}
