@@ -68,13 +68,18 @@ def answer(
 
 
 def compare(
-    engine: EngineClient, bare: Child, prompt_ids: tuple[int, ...], seed: int, tokens: int
+    engine: EngineClient, bare: Child, request: BareRequest, *, bare_first: bool
 ) -> dict[str, float]:
     """One pair, on the same ids; seconds for a token."""
-    sampling = Sampling(seed=seed, max_tokens=tokens)
-    _, ids, finished, heard_seconds = answer(engine, QUESTION, sampling)
-    bare.connection.send(BareRequest(prompt_ids, sampling, finished.seed))
-    reply: BareReply = bare.connection.recv()
+
+    def ask_bare() -> BareReply:
+        bare.connection.send(request)
+        reply: BareReply = bare.connection.recv()
+        return reply
+
+    reply = ask_bare() if bare_first else None
+    _, ids, finished, heard_seconds = answer(engine, QUESTION, request.sampling)
+    reply = reply or ask_bare()
     if reply.ids != ids:
         sys.exit("The two said different things; their times can't be compared.")
     return {
@@ -96,8 +101,13 @@ def measure(path: Path, pairs: int, tokens: int, threads: int) -> dict[str, obje
             engine.send(TokenizePrompt(engine.new_job_id(), QUESTION))
             (tokenized,) = engine.events()
             assert isinstance(tokenized, PromptTokenized)
-            # The first pair touches everything for the first time.
-            rows = [compare(engine, bare, tokenized.ids, n, tokens) for n in range(pairs + 1)][1:]
+            # The first pair touches everything for the first time, and doesn't count.
+            rows = []
+            for number in range(pairs + 1):
+                sampling = Sampling(seed=number, max_tokens=tokens)
+                request = BareRequest(tokenized.ids, sampling, number)
+                rows.append(compare(engine, bare, request, bare_first=number % 2 == 1))
+            del rows[0]
         bare.connection.close()
         bare.process.join()
     return describe(model, rows)
