@@ -8,32 +8,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
 
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
 from app.ui.markdown import Block, LevelKind, RuleBlock, TextBlock
 from app.ui.rich_text import PlacedText, TextStyle
 from app.ui.theme import Theme, TypeRole
 
-B = TypeVar("B", bound=Block)
-
 Selections = dict[int, tuple[int, int]]
 """Marked positions by the index of the text within its block."""
 
 
-class BlockView(ABC, Generic[B]):
+class BlockView(ABC):
     """One block at its place. `x`, `y`, `width`, `height` are those of the message's widget."""
 
-    def __init__(self, theme: Theme, block: B) -> None:
+    def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        self.block = block
         self.x = 0.0
         self.y = 0.0
         self.width = 0.0
         self.height = 0.0
+
+    @property
+    @abstractmethod
+    def block(self) -> Block:
+        """What is shown."""
 
     @property
     @abstractmethod
@@ -81,16 +82,22 @@ class BlockView(ABC, Generic[B]):
 _HEADING_ROLES = {1: TypeRole.H1, 2: TypeRole.H2}
 
 
-class TextBlockView(BlockView[TextBlock]):
+class TextBlockView(BlockView):
     """A paragraph, a heading, or the text of a list item."""
 
     def __init__(self, theme: Theme, block: TextBlock, role: TypeRole = TypeRole.READING) -> None:
-        super().__init__(theme, block)
+        super().__init__(theme)
+        self._block = block
         if block.heading:
             role = _HEADING_ROLES.get(block.heading, TypeRole.H3)
         quoted = any(level.kind is LevelKind.QUOTE for level in block.levels)
         self._text = PlacedText(theme, TextStyle(role, "text2" if quoted else "text"))
         self._text.set_runs(block.runs)
+
+    @property
+    def block(self) -> Block:
+        """What is shown."""
+        return self._block
 
     @property
     def texts(self) -> Sequence[PlacedText]:
@@ -101,9 +108,9 @@ class TextBlockView(BlockView[TextBlock]):
         """Another text of the same kind."""
         if not isinstance(block, TextBlock):
             return False
-        if (block.heading, block.levels) != (self.block.heading, self.block.levels):
+        if (block.heading, block.levels) != (self._block.heading, self._block.levels):
             return False
-        self.block = block
+        self._block = block
         self._text.set_runs(block.runs)
         return True
 
@@ -122,8 +129,17 @@ class TextBlockView(BlockView[TextBlock]):
         self._text.paint(painter, visible, selections.get(0))
 
 
-class RuleBlockView(BlockView[RuleBlock]):
+class RuleBlockView(BlockView):
     """A hairline."""
+
+    def __init__(self, theme: Theme, block: RuleBlock) -> None:
+        super().__init__(theme)
+        self._block = block
+
+    @property
+    def block(self) -> Block:
+        """What is shown."""
+        return self._block
 
     @property
     def texts(self) -> Sequence[PlacedText]:
@@ -136,6 +152,5 @@ class RuleBlockView(BlockView[RuleBlock]):
 
     def paint(self, painter: QPainter, _visible: QRectF, _selections: Selections) -> None:
         """Paint the line."""
-        painter.setPen(QPen(self.theme.colour("line_strong"), 1))
-        y = round(self.y + self.height / 2) + 0.5
-        painter.drawLine(round(self.x), y, round(self.x + self.width), y)
+        rule = QRectF(round(self.x), round(self.y + self.height / 2), round(self.width), 1)
+        painter.fillRect(rule, self.theme.colour("line_strong"))

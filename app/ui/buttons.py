@@ -143,7 +143,7 @@ class IconButton(PaintedButton):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self.theme.colour("hover"))
             painter.drawRoundedRect(rect, radius, radius)
-        size = self.theme.px(16)
+        size = self.theme.px(18 if self._side >= 30 else 16)
         token = "text" if self.hovered and self.isEnabled() else self.colour
         colour = getattr(self.theme.colours, token)
         corner = QPointF((self.width() - size) / 2, (self.height() - size) / 2)

@@ -64,7 +64,7 @@ class CodeControls(QObject):
         self.copy.set_icon("copy")
 
 
-class CodeBlockView(BlockView[CodeBlock]):
+class CodeBlockView(BlockView):
     """A block of code at its place in a message."""
 
     def __init__(
@@ -75,7 +75,8 @@ class CodeBlockView(BlockView[CodeBlock]):
         colours: CodeColours,
         resized: Callable[[], None],
     ) -> None:
-        super().__init__(theme, block)
+        super().__init__(theme)
+        self._block = block
         self._resized = resized
         self._colours = colours
         self._parent = parent
@@ -90,6 +91,11 @@ class CodeBlockView(BlockView[CodeBlock]):
         self._colour()
 
     @property
+    def block(self) -> CodeBlock:
+        """What is shown."""
+        return self._block
+
+    @property
     def texts(self) -> Sequence[PlacedText]:
         """The code."""
         return (self._text,)
@@ -102,12 +108,12 @@ class CodeBlockView(BlockView[CodeBlock]):
 
     def accept(self, block: Block) -> bool:
         """More of the same code is appended."""
-        if not isinstance(block, CodeBlock) or block.levels != self.block.levels:
+        if not isinstance(block, CodeBlock) or block.levels != self._block.levels:
             return False
-        if block.language != self.block.language or not block.code.startswith(self.block.code):
+        if block.language != self._block.language or not block.code.startswith(self._block.code):
             return False
-        self._text.append_plain(block.code[len(self.block.code) :])
-        self.block = block
+        self._text.append_plain(block.code[len(self._block.code) :])
+        self._block = block
         self._colour()
         return True
 
@@ -120,7 +126,7 @@ class CodeBlockView(BlockView[CodeBlock]):
     @Slot()
     def copy(self) -> None:
         """Put the code on the clipboard."""
-        QGuiApplication.clipboard().setText(self.block.code)
+        QGuiApplication.clipboard().setText(self._block.code)
         self._controls.say_copied()
 
     def lay_out(self, width: float) -> None:
@@ -134,7 +140,7 @@ class CodeBlockView(BlockView[CodeBlock]):
         bar.setPageStep(max(1, round(inner)))
         bar.setSingleStep(self.theme.px(24))
         bar.setVisible(overflow > 0)
-        below = bar.sizeHint().height() if overflow else self.theme.gap(10)
+        below = bar.sizeHint().height() if overflow else self.theme.gap(13)
         self.height = round(self._head + self.theme.gap(12) + text_height + below)
 
     def place(self, x: float, y: float) -> None:
@@ -163,12 +169,12 @@ class CodeBlockView(BlockView[CodeBlock]):
         painter.setPen(QPen(theme.colour("line"), 1))
         painter.setBrush(theme.colour("sunken"))
         painter.drawRoundedRect(frame, theme.px(10), theme.px(10))
-        rule = round(self.y + self._head) + 0.5
-        painter.drawLine(round(self.x), rule, round(self.x + self.width), rule)
+        rule = QRectF(round(self.x), round(self.y + self._head), round(self.width), 1)
+        painter.fillRect(rule, theme.colour("line"))
         painter.setFont(theme.font(TypeRole.CAPTION_HEAD))
         painter.setPen(theme.colour("text2"))
         head = QRectF(self.x + self._side, self.y, self.width, self._head)
-        name = language_name(self.block.language)
+        name = language_name(self._block.language)
         painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, name)
         self._text.paint(painter, visible, selections.get(0))
 
@@ -178,7 +184,7 @@ class CodeBlockView(BlockView[CodeBlock]):
 
     @property
     def _side(self) -> int:
-        return self.theme.gap(14)
+        return self.theme.gap(15)
 
     def _place_text(self) -> None:
         self._text.x = self.x + self._side - self._controls.bar.value()
@@ -188,8 +194,8 @@ class CodeBlockView(BlockView[CodeBlock]):
         )
 
     def _colour(self) -> None:
-        if not self.block.is_open and self.block.language:
-            self._colours.colour(self._text, self.block.code, self.block.language.lower())
+        if not self._block.is_open and self._block.language:
+            self._colours.colour(self._text, self._block.code, self._block.language.lower())
 
     @Slot()
     def _scroll(self) -> None:

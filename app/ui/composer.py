@@ -5,6 +5,8 @@ Knows nothing of the session; says what is wished by signals.
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -104,9 +106,7 @@ class Composer(QWidget):
         """Another chat's draft."""
         self._leave_editing()
         if text != self.text():
-            self.draft.setPlainText(text)
-            self.draft.take_theme()
-            self.draft.moveCursor(self.draft.textCursor().MoveOperation.End)
+            self.draft.set_text(text)
         self._timer.stop()
 
     def edit_message(self, message_id: int, text: str) -> None:
@@ -114,9 +114,7 @@ class Composer(QWidget):
         if self._edited_id is None:
             self._put_aside = self.text()
         self._edited_id = message_id
-        self.draft.setPlainText(text)
-        self.draft.take_theme()
-        self.draft.moveCursor(self.draft.textCursor().MoveOperation.End)
+        self.draft.set_text(text)
         self._lay_out()
         self.draft.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -140,8 +138,8 @@ class Composer(QWidget):
     def sizeHint(self) -> QSize:
         """As high as the draft's lines."""
         theme = self._theme
-        height = theme.gap(11) + self._editing_height() + self.draft.height_wanted()
-        return QSize(40 * theme.em, height + theme.gap(6) + theme.px(34) + theme.gap(8))
+        height = theme.gap(12) + self._editing_height() + self.draft.height_wanted()
+        return QSize(40 * theme.em, height + theme.gap(5) + theme.px(34) + theme.gap(8))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Place the parts."""
@@ -186,7 +184,7 @@ class Composer(QWidget):
         theme, width = self._theme, self.width()
         side, bottom = theme.gap(17), self.height() - theme.gap(8)
         self._lay_out_editing(width)
-        top = theme.gap(11) + self._editing_height()
+        top = theme.gap(12) + self._editing_height()
         self.draft.setGeometry(side, top, width - 2 * side, self.draft.height_wanted())
         middle = bottom - theme.px(34) // 2
         send = theme.px(34)
@@ -272,7 +270,7 @@ class Composer(QWidget):
             self.leave_editing()
             self.edit_finished.emit(edited, text)
             return
-        self.draft.clear()
+        self.draft.set_text("")
         self._timer.stop()
         self.send_requested.emit(text)
 
@@ -289,9 +287,7 @@ class Composer(QWidget):
         if self._edited_id is not None:
             text = self._put_aside
             self._leave_editing()
-            self.draft.setPlainText(text)
-            self.draft.take_theme()
-            self.draft.moveCursor(self.draft.textCursor().MoveOperation.End)
+            self.draft.set_text(text)
 
     def _leave_editing(self) -> None:
         self._edited_id = None
@@ -303,9 +299,6 @@ class Composer(QWidget):
         menu = PopupMenu(self._theme, self)
         for style in STYLES:
             is_chosen = style.name == self._style.text()
-            menu.add(
-                style.name,
-                lambda name=style.name: self.style_chosen.emit(name),
-                icon="check" if is_chosen else "",
-            )
+            choose = partial(self.style_chosen.emit, style.name)
+            menu.add(style.name, choose, icon="check" if is_chosen else "")
         menu.popup_above(self._style)

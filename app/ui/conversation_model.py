@@ -72,7 +72,9 @@ class ConversationModel(QAbstractListModel):
         }
         return found.get(role)
 
-    def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:
+    def setData(  # noqa: N802  Qt's name
+        self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole
+    ) -> bool:
         """A new title is wished for; the list changes when it is a fact."""
         title = str(value).strip()
         row = self._rows[index.row()]

@@ -60,7 +60,7 @@ class ConversationRow(QStyledItemDelegate):
         editor.setAccessibleName("Title of the chat")
         return editor
 
-    def updateEditorGeometry(
+    def updateEditorGeometry(  # noqa: N802  Qt's name
         self, editor: QWidget, option: QStyleOptionViewItem, _index: Index
     ) -> None:
         """As large as the row."""
@@ -71,10 +71,9 @@ class ConversationRow(QStyledItemDelegate):
     ) -> bool:
         """A click on "…" asks for the menu."""
         is_click = event.type() is QEvent.Type.MouseButtonRelease
-        if is_click and isinstance(event, QMouseEvent) and not index.data(RowData.IS_HEAD):
-            if self.has_menu(index) and self.menu_rect(option.rect).contains(event.pos()):
-                self.menu_requested.emit(index)
-                return True
+        if is_click and isinstance(event, QMouseEvent) and self._is_on_menu(event, option, index):
+            self.menu_requested.emit(index)
+            return True
         return super().editorEvent(event, model, option, index)  # type: ignore[arg-type]
 
     def menu_rect(self, row: QRect) -> QRect:
@@ -85,7 +84,11 @@ class ConversationRow(QStyledItemDelegate):
 
     def has_menu(self, index: Index) -> bool:
         """The chat that isn't written yet has nothing to rename or delete."""
-        return bool(index.data(RowData.CONVERSATION_ID))
+        return not index.data(RowData.IS_HEAD) and bool(index.data(RowData.CONVERSATION_ID))
+
+    def _is_on_menu(self, event: QMouseEvent, option: QStyleOptionViewItem, index: Index) -> bool:
+        point = event.position().toPoint()
+        return self.has_menu(index) and self.menu_rect(option.rect).contains(point)
 
     def _row_rect(self, rect: QRect) -> QRect:
         return rect.adjusted(0, 1, 0, -1)

@@ -64,13 +64,13 @@ class DemoBanner(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour("accent_soft"))
         painter.drawRoundedRect(QRectF(self.rect()), theme.px(10), theme.px(10))
-        size = theme.px(16)
+        size = theme.px(18)
         top = (self.height() - size) / 2
         theme.icons.paint(painter, "flask", theme.colours.accent, theme.gap(15), top, size)
 
     def _lay_out(self, width: int) -> int:
         theme = self._theme
-        left = theme.gap(15) + theme.px(16) + theme.gap(13)
+        left = theme.gap(15) + theme.px(18) + theme.gap(11)
         get, close = self._get.sizeHint(), self._close.sizeHint()
         right = width - theme.gap(7) - close.width()
         button_left = right - theme.gap(11) - get.width()

@@ -54,6 +54,12 @@ class DraftEdit(QTextEdit):
         theme.changed.connect(self.take_theme)
         self.take_theme()
 
+    def set_text(self, text: str) -> None:
+        """Another text, the cursor at its end."""
+        self.setPlainText(text)
+        self.take_theme()  # setPlainText forgets the line height
+        self.moveCursor(QTextCursor.MoveOperation.End)
+
     def height_wanted(self) -> int:
         """One line to ten."""
         line = self._theme.line_height(TypeRole.READING)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -28,9 +28,7 @@ class Question:
 
 
 QUESTIONS = (
-    Question(
-        "cpu", "Which version fits this computer?", "The demo knows the sizes and what they need."
-    ),
+    Question("cpu", "Which version fits this computer?", "Sizes, and the memory they need."),
     Question(
         "download", "How do I get the real Mixtral?", "From a file, or from the weights you have."
     ),
@@ -64,12 +62,12 @@ class QuestionCard(PaintedButton):
         painter.setPen(QPen(theme.colour("line"), 1))
         painter.setBrush(theme.colour("hover" if self.hovered else "raised"))
         painter.drawRoundedRect(rect, radius, radius)
-        size = theme.px(16)
+        size = theme.px(18)
         left, top = theme.gap(15), theme.gap(11)
         name_height = theme.line_height(TypeRole.NAME)
         icon_top = top + (name_height - size) / 2
         theme.icons.paint(painter, self.question.icon, theme.colours.accent, left, icon_top, size)
-        left += size + theme.gap(13)
+        left += size + theme.gap(11)
         room = self.width() - left - theme.gap(12)
         self._paint_line(painter, self.question.text, TypeRole.NAME, "text", left, top, room)
         self._paint_line(
@@ -154,7 +152,7 @@ class EmptyState(QWidget):
         theme = self._theme
         column = column_in(theme, self.width(), is_narrow=False)
         blocks = self._content_height(column.width)
-        top = max(theme.gap(10), round((self.height() - blocks) / 2) + theme.gap(30))
+        top = max(theme.gap(10), round((self.height() - blocks) / 2) + theme.gap(9))
         top = min(top, max(theme.gap(10), self.height() - blocks - theme.gap(10)))
         mark = self._mark.sizeHint().width()
         if self.height() >= blocks:
@@ -187,11 +185,9 @@ class EmptyState(QWidget):
         card_width = (width - gap * (columns - 1)) // columns
         height = self._cards[0].sizeHint().height()
         for index, card in enumerate(self._cards):
-            place = QPoint(
-                x + (card_width + gap) * (index % columns),
-                top + (height + gap) * (index // columns),
-            )
-            card.setGeometry(place.x(), place.y(), card_width, height)
+            row, column = divmod(index, columns)
+            left = x + (card_width + gap) * column
+            card.setGeometry(left, top + (height + gap) * row, card_width, height)
 
     def _place_buttons(self, x: int, top: int, width: int) -> None:
         shown = [button for button in (self._get, self._demo) if not button.isHidden()]

@@ -27,7 +27,7 @@ class Growth:
 
 
 class GrowingMarkdown:
-    """Takes text in pieces. The blocks of all `Growth.settled` and the last `open` are the whole."""
+    """Takes text in pieces. All `Growth.settled` and the last `open` are the whole."""
 
     def __init__(self, parser: MarkdownIt) -> None:
         self._parser = parser

@@ -9,7 +9,6 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
-    QPalette,
     QTextBlockFormat,
     QTextCursor,
     QTextDocument,
@@ -31,8 +30,10 @@ class Label(QLabel):
         colour: str = "text",
         *,
         elided: bool = False,
+        icon: str = "",
     ) -> None:
         super().__init__(text)
+        self._icon = icon
         self._theme = theme
         self._role = role
         self._colour = colour
@@ -46,25 +47,45 @@ class Label(QLabel):
     def set_colour(self, colour: str) -> None:
         """Another token."""
         self._colour = colour
-        self._take_theme()
+        self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the text, shortened if it must be."""
-        if not self._elided or self.fontMetrics().horizontalAdvance(self.text()) <= self.width():
-            super().paintEvent(event)
-            return
-        painter = QPainter(self)
-        shown = self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideRight, self.width()
-        )
-        painter.drawText(self.rect(), self.alignment(), shown)
+    def sizeHint(self) -> QSize:
+        """One line, and the icon before it."""
+        metrics = self.fontMetrics()
+        width = metrics.horizontalAdvance(self.text()) + 1 + self._indent()
+        return QSize(width, max(metrics.height(), self._theme.line_height(self._role)))
+
+    def minimumSizeHint(self) -> QSize:
+        """An elided text gives way."""
+        return QSize(0, self.sizeHint().height()) if self._elided else self.sizeHint()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint the text, shortened if it must be, and the icon.
+
+        Not left to QLabel: a style sheet of the application overrides a label's palette.
+        """
+        theme, painter = self._theme, QPainter(self)
+        colour = theme.colour(self._colour)
+        if self._icon:
+            size = theme.px(16)
+            top = (self.height() - size) / 2
+            theme.icons.paint(painter, self._icon, colour.name(), 0, top, size)
+        room = self.rect().adjusted(self._indent(), 0, 0, 0)
+        shown = self.text()
+        if self._elided:
+            mode = Qt.TextElideMode.ElideRight
+            shown = self.fontMetrics().elidedText(shown, mode, room.width())
+        painter.setPen(colour)
+        painter.drawText(room, self.alignment() | Qt.TextFlag.TextSingleLine, shown)
+
+    def _indent(self) -> int:
+        return self._theme.px(16) + self._theme.gap(7) if self._icon else 0
 
     @Slot()
     def _take_theme(self) -> None:
         self.setFont(tabular(self._theme.font(self._role)))
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, self._theme.colour(self._colour))
-        self.setPalette(palette)
+        self.updateGeometry()
+        self.update()
 
 
 class Paragraph(QWidget):

@@ -39,7 +39,7 @@ class LinkDialog(ChildWindow):
             self._open = Button(theme, "Open", ButtonKind.PRIMARY, small=True)
             self._open.clicked.connect(self._open_address)
             row.addWidget(self._open)
-        layout = QVBoxLayout(self)
+        self._layout = layout = QVBoxLayout(self)
         side = theme.gap(16)
         layout.setContentsMargins(side, side, side, side)
         layout.setSpacing(theme.gap(12))
@@ -50,7 +50,7 @@ class LinkDialog(ChildWindow):
 
     def sizeHint(self) -> QSize:
         """Wide enough for most addresses."""
-        return QSize(self.theme.px(584), self.layout().sizeHint().height())
+        return QSize(self.theme.px(584), self._layout.sizeHint().height())
 
     @Slot()
     def _copy(self) -> None:

@@ -73,7 +73,7 @@ class CodeBlock:
 
 @dataclass(frozen=True, slots=True)
 class TableBlock:
-    """`head` and each of `rows` have the same number of cells; alignments "", left, center, right."""
+    """Rows of as many cells as the head; alignments are "", left, center or right."""
 
     head: tuple[Runs, ...]
     rows: tuple[tuple[Runs, ...], ...]
@@ -244,7 +244,13 @@ def _as_task(block: TextBlock, depth: int) -> TextBlock:
     return replace(block, runs=runs, levels=(*block.levels[:depth], level))
 
 
-_SWITCHES = {"strong": "bold", "em": "italic", "s": "struck"}
+_SWITCHES = ("strong", "em", "s")
+
+
+def _switched(style: Run, name: str, *, is_on: bool) -> Run:
+    if name == "strong":
+        return replace(style, bold=is_on)
+    return replace(style, italic=is_on) if name == "em" else replace(style, struck=is_on)
 
 
 def inline_runs(tokens: Sequence[Token]) -> Runs:
@@ -254,7 +260,7 @@ def inline_runs(tokens: Sequence[Token]) -> Runs:
     for token in tokens:
         name, _, end = token.type.rpartition("_")
         if name in _SWITCHES and end in ("open", "close"):
-            style = replace(style, **{_SWITCHES[name]: end == "open"})
+            style = _switched(style, name, is_on=end == "open")
         elif name == "link":
             style = replace(style, href=str(token.attrGet("href") or "") if end == "open" else "")
         elif token.type in ("softbreak", "hardbreak"):

@@ -47,7 +47,10 @@ class MemoryLine(QWidget):
         side = (column.width - self._text_width()) // 2 - theme.gap(14)
         if side < theme.px(10):
             return
-        painter.setPen(QPen(theme.colour("control"), 1.5, Qt.PenStyle.DashLine))
+        pen = QPen(theme.colour("control"), 1.5)
+        pen.setDashPattern([4, 3])
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        painter.setPen(pen)
         middle = round(height / 2)
         painter.drawLine(column.x, middle, column.x + side, middle)
         right = column.x + column.width

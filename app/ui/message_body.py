@@ -6,7 +6,7 @@ laid out again. Knows nothing of the message's foot, of its bubble or of the tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF
 from PySide6.QtGui import QFontMetricsF, QPainter
@@ -31,7 +31,7 @@ class MessageBody:
         self._theme = theme
         self._parent = parent
         self._colours = colours
-        self._views: list[BlockView[Block]] = []
+        self._views: list[BlockView] = []
         self._settled = 0  # so many views, from the first, can't change any more
         self._dirty = 0  # the first view that must be laid out
         self._width = -1.0
@@ -40,7 +40,7 @@ class MessageBody:
         self.selection = TextSelection()
 
     @property
-    def views(self) -> Sequence[BlockView[Block]]:
+    def views(self) -> Sequence[BlockView]:
         """The blocks from the first to the last."""
         return self._views
 
@@ -143,16 +143,16 @@ class MessageBody:
             self._views.append(self._make_view(block))
         self._dirty = min(self._dirty, index)
 
-    def _make_view(self, block: Block) -> BlockView[Block]:
-        makers: dict[type, Callable[[], object]] = {
-            TextBlock: lambda: TextBlockView(self._theme, block),  # type: ignore[arg-type]
-            CodeBlock: lambda: CodeBlockView(
-                self._theme, block, self._parent, self._colours, self.lay_out_again
-            ),  # type: ignore[arg-type]
-            TableBlock: lambda: TableBlockView(self._theme, block, self._parent),  # type: ignore[arg-type]
-            RuleBlock: lambda: RuleBlockView(self._theme, block),  # type: ignore[arg-type]
-        }
-        return makers[type(block)]()  # type: ignore[return-value]
+    def _make_view(self, block: Block) -> BlockView:
+        if isinstance(block, TextBlock):
+            return TextBlockView(self._theme, block)
+        if isinstance(block, TableBlock):
+            return TableBlockView(self._theme, block, self._parent)
+        if isinstance(block, RuleBlock):
+            return RuleBlockView(self._theme, block)
+        return CodeBlockView(
+            self._theme, block, self._parent, self._colours, resized=self.lay_out_again
+        )
 
     def _place(self, index: int, top: float) -> float:
         """Lay one block out beneath `top`; returns its lower edge."""
@@ -194,9 +194,7 @@ class MessageBody:
         bar = QRectF(round(x), top, self._theme.px(2), view.y + view.height - top)
         painter.fillRect(bar, self._theme.colour("control"))
 
-    def _paint_marker(
-        self, painter: QPainter, view: BlockView[Block], level: Level, x: float
-    ) -> None:
+    def _paint_marker(self, painter: QPainter, view: BlockView, level: Level, x: float) -> None:
         font = self._theme.font(TypeRole.READING)
         painter.setFont(font)
         painter.setPen(self._theme.colour("text2" if level.marker == "•" else "text"))
@@ -213,7 +211,7 @@ def gap_between(above: Block, below: Block) -> int:
     if isinstance(above, (CodeBlock, TableBlock)) or isinstance(below, (CodeBlock, TableBlock)):
         return 16
     if below.levels and below.levels[-1].begins and above.levels:
-        return 5
+        return 4
     return 12
 
 

@@ -5,7 +5,7 @@ Knows nothing of texts or of the transcript; says what is wished by signals.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, Signal, Slot
+from PySide6.QtCore import QRect, Qt, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.core.conversation import Message, MessageState, Role
@@ -35,6 +35,7 @@ class MessageFoot(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._items: list[QWidget] = []
+        self._spaced: list[QWidget] = []
         self._figures: QWidget | None = None
         self._is_user = False
         self.height_wanted = 0
@@ -70,7 +71,7 @@ class MessageFoot(QWidget):
             height = min(size.height(), row_height)
             top = y + (row_height - height) // 2
             rows[-1].append((item, QRect(x, top, item_width, height)))
-            x += item_width + (self._theme.gap(8) if isinstance(item, (Button, Label)) else gap)
+            x += item_width + (self._theme.gap(8) if item in self._spaced else gap)
         self._put(rows, width)
         self._put_figures(rows, x, y, width, row_height)
         self.height_wanted = y + row_height
@@ -109,9 +110,8 @@ class MessageFoot(QWidget):
         text = (
             f"{ending} after {tokens_text(count)}" if count else f"{ending} before the first word"
         )
-        label = Label(self._theme, f"Ⅱ  {text}", TypeRole.SMALL, "text2")
-        label.setAccessibleName(text)
-        self._add(label)
+        label = Label(self._theme, text, TypeRole.SMALL, "text2", icon="pause")
+        self._add(label, is_spaced=True)
 
     def _add_versions(self, message: Message) -> None:
         kind = "message" if self._is_user else "reply"
@@ -149,13 +149,15 @@ class MessageFoot(QWidget):
         self._add(button)
         return button
 
-    def _add_button(self, text: str, icon: str, wish: Signal) -> None:
+    def _add_button(self, text: str, icon: str, wish: SignalInstance) -> None:
         button = Button(self._theme, text, icon=icon, small=True)
         button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         button.clicked.connect(wish)
-        self._add(button)
+        self._add(button, is_spaced=True)
 
-    def _add(self, item: QWidget) -> None:
+    def _add(self, item: QWidget, *, is_spaced: bool = False) -> None:
+        if is_spaced:
+            self._spaced.append(item)
         item.setParent(self)
         item.show()
         self._items.append(item)
@@ -165,6 +167,7 @@ class MessageFoot(QWidget):
             item.hide()
             item.deleteLater()
         self._items.clear()
+        self._spaced.clear()
         self._figures = None
 
     @Slot()

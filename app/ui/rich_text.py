@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
@@ -142,7 +143,7 @@ class PlacedText:
         return char
 
     def set_width(self, width: float) -> float:
-        """Lay the text out in `width` px (or in its own, if it doesn't wrap); returns its height."""
+        """Lay the text out in `width` px (in its own, if it doesn't wrap); returns its height."""
         wanted = width if self._wraps else -1
         if self.document.textWidth() != wanted:
             self.document.setTextWidth(wanted)
@@ -210,8 +211,8 @@ class PlacedText:
         if layout.lineCount() == 0:
             return QRectF(self.x, self.y, 0, self.theme.line_height(self.style.role))
         line = layout.lineAt(layout.lineCount() - 1)
-        x = line.cursorToX(block.length() - 1)
-        x = float(x[0] if isinstance(x, tuple) else x)
+        at_end: Any = line.cursorToX(block.length() - 1)  # a pair, against the stubs
+        x = float(at_end[0] if isinstance(at_end, tuple) else at_end)
         top = origin.y() + line.y()
         return QRectF(self.x + origin.x() + x, self.y + top, 0, line.height())
 

@@ -306,7 +306,7 @@ class SessionBinding(QObject):
         if state in _WORKING:
             return "Write the next message while this one is answered"
         if state is SessionState.LOADING:
-            return "You can write already. It is sent when the model is ready."
+            return "Write a message"
         if model is None:
             return "Write a message"
         if self._session.is_demo:

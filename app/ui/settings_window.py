@@ -27,6 +27,7 @@ from app.core.settings import (
     THEME,
     Setting,
     Settings,
+    T,
 )
 from app.ui.buttons import Button, ButtonKind, IconButton
 from app.ui.child_window import ChildWindow
@@ -227,9 +228,9 @@ class SettingsWindow(ChildWindow):
         self._instructions.clear()
         self._write_instructions()
 
-    def _set(self, setting: Setting[str] | Setting[int], value: str | int) -> None:
+    def _set(self, setting: Setting[T], value: T) -> None:
         try:
-            self._settings.set(setting, value)  # type: ignore[arg-type]
+            self._settings.set(setting, value)
         except DataFolderError as error:
             self.saving_failed.emit(str(error))
         self.setting_changed.emit(setting.name)

@@ -74,7 +74,7 @@ class Sidebar(QWidget):
         painter.drawLine(self.width() - 1, 0, self.width() - 1, self.height())
         side = theme.gap(10)
         rule = self._get.y() - theme.gap(7)
-        painter.drawLine(side, rule, self.width() - 1 - side, rule)
+        painter.drawLine(side, rule, self.width() - 2 - side, rule)
         size = theme.px(24)
         middle = theme.px(25)
         theme.icons.paint(

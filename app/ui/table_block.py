@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QScrollBar, QWidget
 
 from app.ui.block_views import BlockView, Selections
@@ -22,11 +22,12 @@ _ALIGNMENTS = {
 }
 
 
-class TableBlockView(BlockView[TableBlock]):
+class TableBlockView(BlockView):
     """A table at its place in a message. The texts are the cells, row by row, the head first."""
 
     def __init__(self, theme: Theme, block: TableBlock, parent: QWidget) -> None:
-        super().__init__(theme, block)
+        super().__init__(theme)
+        self._block = block
         self._parent = parent
         self._rows = [self._make_row(block.head, TypeRole.NAME)]
         self._rows += [self._make_row(row) for row in block.rows]
@@ -37,6 +38,11 @@ class TableBlockView(BlockView[TableBlock]):
         self._bar.valueChanged.connect(self._scroll)
 
     @property
+    def block(self) -> TableBlock:
+        """What is shown."""
+        return self._block
+
+    @property
     def texts(self) -> Sequence[PlacedText]:
         """All cells."""
         return [cell for row in self._rows for cell in row]
@@ -44,7 +50,7 @@ class TableBlockView(BlockView[TableBlock]):
     @property
     def column_count(self) -> int:
         """The number of cells in a row."""
-        return len(self.block.head)
+        return len(self._block.head)
 
     @property
     def widgets(self) -> Sequence[QWidget]:
@@ -53,11 +59,11 @@ class TableBlockView(BlockView[TableBlock]):
 
     def accept(self, block: Block) -> bool:
         """Keep the rows that are the same, fill the last one anew and add others."""
-        if not isinstance(block, TableBlock) or block.levels != self.block.levels:
+        if not isinstance(block, TableBlock) or block.levels != self._block.levels:
             return False
-        if (block.head, block.alignments) != (self.block.head, self.block.alignments):
+        if (block.head, block.alignments) != (self._block.head, self._block.alignments):
             return False
-        known = self.block.rows
+        known = self._block.rows
         for index, row in enumerate(block.rows):
             if index >= len(known):
                 self._rows.append(self._make_row(row))
@@ -65,7 +71,7 @@ class TableBlockView(BlockView[TableBlock]):
                 for cell, runs in zip(self._rows[index + 1], row, strict=True):
                     cell.set_runs(runs)
         del self._rows[len(block.rows) + 1 :]
-        self.block = block
+        self._block = block
         return True
 
     def lay_out(self, width: float) -> None:
@@ -97,8 +103,8 @@ class TableBlockView(BlockView[TableBlock]):
         for index, height in enumerate(self._heights):
             y += height
             token = "line_strong" if index == 0 else "line"
-            painter.setPen(QPen(self.theme.colour(token), 1))
-            painter.drawLine(round(self.x), round(y) - 0.5, round(right), round(y) - 0.5)
+            rule = QRectF(round(self.x), round(y) - 1, round(right - self.x), 1)
+            painter.fillRect(rule, self.theme.colour(token))
 
     @property
     def _gap(self) -> int:
@@ -110,7 +116,7 @@ class TableBlockView(BlockView[TableBlock]):
 
     def _make_row(self, cells: Sequence[Runs], role: TypeRole = TypeRole.BODY) -> list[PlacedText]:
         row = []
-        for runs, alignment in zip(cells, self.block.alignments, strict=True):
+        for runs, alignment in zip(cells, self._block.alignments, strict=True):
             side = _ALIGNMENTS.get(alignment, Qt.AlignmentFlag.AlignLeft)
             cell = PlacedText(self.theme, TextStyle(role, alignment=side))
             cell.set_runs(runs)

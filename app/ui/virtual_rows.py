@@ -16,6 +16,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from app.ui.column import ColumnRect, column_in, is_narrow_window
+from app.ui.quiet_scroll_bar import QuietScrollBar
 from app.ui.row_heights import RowHeights
 from app.ui.theme import Theme
 
@@ -49,6 +50,7 @@ class VirtualRows(QAbstractScrollArea):
         self._follows = True
         self._arranging = False
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBar(QuietScrollBar(Qt.Orientation.Vertical))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setAutoFillBackground(False)
