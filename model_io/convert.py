@@ -47,10 +47,10 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """A file that can be written now: nothing is left to be found out."""
+class ConversionPlan:
+    """A file that can be written now: its layout, and what moves where, in the file's order."""
 
-    plan: FilePlan
+    file: FilePlan
     matrices: tuple[Matrix, ...]
 
 
@@ -69,15 +69,19 @@ def convert(
     file is complete. Raises a SourceError, an OutputError, or Cancelled.
     """
     started = time.monotonic()
-    job = _prepare(read_mixtral(source), QUANTS[quant])
-    check_target(target, job.plan.file_bytes)
-    with write_file(target, job.plan) as part:
-        digest = _fill(job, part, jobs or _processors(), on_progress, should_stop)
+    plan = plan_conversion(read_mixtral(source), QUANTS[quant])
+    check_target(target, plan.file.file_bytes)
+    with write_file(target, plan.file) as part:
+        digest = _fill(part, plan.matrices, jobs or _processors(), on_progress, should_stop)
     seconds = time.monotonic() - started
-    return Conversion(target, job.plan.file_bytes, digest, seconds)
+    return Conversion(target, plan.file.file_bytes, digest, seconds)
 
 
-def _prepare(checkpoint: Checkpoint, quant: Quant) -> _Job:
+def plan_conversion(checkpoint: Checkpoint, quant: Quant) -> ConversionPlan:
+    """Find out everything about the file before its first byte.
+
+    Raises MetadataError, TokenizerError, or MissingFileError without a vocabulary.
+    """
     tensors = checkpoint.tensors
     metadata = describe_model(
         checkpoint.folder, checkpoint.config, _count_parameters(tensors), quant.file_type
@@ -88,13 +92,13 @@ def _prepare(checkpoint: Checkpoint, quant: Quant) -> _Job:
         ordered = sort_as_quantized(tensors)
         metadata = rewrite_as_quantized(metadata, quant.file_type)
     specs = [_specify(tensor, checkpoint, quant) for tensor in ordered]
-    plan = plan_file(metadata, specs)
+    file = plan_file(metadata, specs)
     matrices = tuple(
         matrix
-        for tensor, spec, offset in zip(ordered, specs, plan.offsets, strict=True)
+        for tensor, spec, offset in zip(ordered, specs, file.offsets, strict=True)
         for matrix in _matrices(tensor, spec, offset, checkpoint.stored)
     )
-    return _Job(plan, matrices)
+    return ConversionPlan(file, matrices)
 
 
 def _count_parameters(tensors: Sequence[ModelTensor]) -> ParameterCounts:
@@ -144,17 +148,17 @@ def _matrices(
 
 
 def _fill(
-    job: _Job,
     part: Path,
+    matrices: Sequence[Matrix],
     jobs: int,
     on_progress: ProgressCallback,
     should_stop: StopCallback,
 ) -> str:
     """Put all data into the file at `part` and return its sha256, taken on the way."""
-    total = sum(matrix.source_bytes for matrix in job.matrices)
+    total = sum(matrix.source_bytes for matrix in matrices)
     digest = hashlib.sha256()
     on_progress(Progress("convert", 0, total))
-    with part.open("rb") as file, closing(quantize(job.matrices, part, jobs)) as steps:
+    with part.open("rb") as file, closing(quantize(matrices, part, jobs)) as steps:
         for step in steps:
             if should_stop():
                 raise Cancelled

@@ -78,31 +78,38 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
+    """Some rows of a matrix: what one thread does at a time."""
+
     matrix: Matrix
     first_row: int
     rows: int
 
     @property
     def elements(self) -> int:
+        """How many weights it has."""
         return self.rows * self.matrix.columns
 
     @property
     def source_offset(self) -> int:
+        """Where it begins in the source file."""
         skipped = self.first_row * self.matrix.columns
         return self.matrix.source_offset + skipped * SOURCE_FORMATS[self.matrix.dtype].bytes
 
     @property
     def source_bytes(self) -> int:
+        """What has to be read for it."""
         return self.elements * SOURCE_FORMATS[self.matrix.dtype].bytes
 
     @property
     def target_offset(self) -> int:
+        """Where its rows begin in the target file."""
         row_bytes = self.matrix.type.row_bytes(self.matrix.columns)
         return self.matrix.target_offset + self.first_row * row_bytes
 
     @property
     def target_bytes(self) -> int:
+        """What its rows take there."""
         return self.rows * self.matrix.type.row_bytes(self.matrix.columns)
 
 
@@ -114,7 +121,7 @@ def quantize(matrices: Sequence[Matrix], target: Path, jobs: int) -> Generator[S
     weight too large for its type, SafetensorsError if a source can't be read, OSError if the
     target can't be written.
     """
-    chunks = [chunk for matrix in matrices for chunk in _cut(matrix)]
+    chunks = [chunk for matrix in matrices for chunk in cut(matrix)]
     team = _Team(chunks, target, jobs)
     try:
         yield from team.steps()
@@ -122,18 +129,18 @@ def quantize(matrices: Sequence[Matrix], target: Path, jobs: int) -> Generator[S
         team.dismiss()
 
 
-def _cut(matrix: Matrix) -> Iterator[_Chunk]:
+def cut(matrix: Matrix) -> Iterator[Chunk]:
     """Chunks of whole rows, or of whole heads where rows change places within them."""
     unit = matrix.rows // matrix.permuted_heads if matrix.permuted_heads else 1
     units = max(1, _CHUNK_ELEMENTS // (unit * matrix.columns))
     for first in range(0, matrix.rows, units * unit):
-        yield _Chunk(matrix, first, min(units * unit, matrix.rows - first))
+        yield Chunk(matrix, first, min(units * unit, matrix.rows - first))
 
 
 class _Team:
     """The threads, the chunks still to be handed out, and what has come back."""
 
-    def __init__(self, chunks: Sequence[_Chunk], target: Path, jobs: int) -> None:
+    def __init__(self, chunks: Sequence[Chunk], target: Path, jobs: int) -> None:
         self._chunks = chunks
         self._lock = threading.Lock()
         self._next = 0
@@ -210,7 +217,7 @@ class _Worker:
         self._floats = np.empty(most_elements, np.float32)
         self._packed = np.empty(most_elements * 4, np.uint8)
 
-    def announce(self, chunk: _Chunk) -> None:
+    def announce(self, chunk: Chunk) -> None:
         """Have the system read what will be needed soon, while the kernels are busy."""
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(
@@ -220,7 +227,7 @@ class _Worker:
                 os.POSIX_FADV_WILLNEED,
             )
 
-    def move(self, chunk: _Chunk) -> None:
+    def move(self, chunk: Chunk) -> None:
         """Read, convert and write one chunk."""
         words = self._read(chunk)
         self._check_finite(chunk, words)
@@ -240,7 +247,7 @@ class _Worker:
             raise _unreadable(path, error) from None
         return self._sources[path]
 
-    def _read(self, chunk: _Chunk) -> _Words:
+    def _read(self, chunk: Chunk) -> _Words:
         path = chunk.matrix.path
         buffer = self._raw[: chunk.source_bytes]
         view = buffer.data
@@ -258,7 +265,7 @@ class _Worker:
             return buffer.view(np.uint32)
         return buffer.view(np.uint16)
 
-    def _check_finite(self, chunk: _Chunk, words: _Words) -> None:
+    def _check_finite(self, chunk: Chunk, words: _Words) -> None:
         exponent = words.dtype.type(SOURCE_FORMATS[chunk.matrix.dtype].exponent)
         exponents = self._scratch[: words.nbytes].view(words.dtype)
         np.bitwise_and(words, exponent, out=exponents)
@@ -266,7 +273,7 @@ class _Worker:
             problem = f"has NaN or infinity in {chunk.matrix.name}"
             raise NotFiniteError(chunk.matrix.path, problem, "download that file again")
 
-    def _permute(self, chunk: _Chunk, words: _Words) -> _Words:
+    def _permute(self, chunk: Chunk, words: _Words) -> _Words:
         matrix = chunk.matrix
         pairs = matrix.rows // (matrix.permuted_heads or 1) // 2
         halves = words.reshape(-1, 2, pairs, matrix.columns)
@@ -274,7 +281,7 @@ class _Worker:
         np.copyto(ordered.reshape(-1, pairs, 2, matrix.columns), halves.swapaxes(1, 2))
         return ordered
 
-    def _convert(self, chunk: _Chunk, words: _Words) -> npt.NDArray[np.generic]:
+    def _convert(self, chunk: Chunk, words: _Words) -> npt.NDArray[np.generic]:
         matrix = chunk.matrix
         if matrix.type.name == matrix.dtype:
             return words
@@ -291,7 +298,7 @@ class _Worker:
             raise NotFiniteError(matrix.path, problem, "convert to F32 or BF16")
         return packed
 
-    def _widen(self, chunk: _Chunk, words: _Words) -> npt.NDArray[np.float32]:
+    def _widen(self, chunk: Chunk, words: _Words) -> npt.NDArray[np.float32]:
         widen = SOURCE_FORMATS[chunk.matrix.dtype].widen
         if widen is None:
             return words.view(np.float32)
