@@ -76,6 +76,11 @@ class Answering(QObject):
         """The reply as it stands now; None when none grows."""
         return self._reply.message() if self._reply is not None else None
 
+    @property
+    def conversation_id(self) -> int:
+        """The chat in which a reply grows; 0 for none."""
+        return self._reply.conversation_id if self._reply is not None else 0
+
     def begin(
         self,
         message: Message,

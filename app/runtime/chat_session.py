@@ -136,8 +136,7 @@ class ChatSession(SessionFacts):
     @property
     def replying_conversation_id(self) -> int:
         """The chat in which a reply grows, shown or not; 0 for none."""
-        reply = self._answering.reply
-        return reply.conversation_id if reply else 0
+        return self._answering.conversation_id
 
     @property
     def has_unsaved_chats(self) -> bool:

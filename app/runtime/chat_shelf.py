@@ -7,6 +7,7 @@ reply grow.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +27,10 @@ _NEW_CHAT = 0
 
 class ChatShelf(QObject):
     """The list of chats, the bin, the drafts, and the chat that is shown.
+
+    Attributes:
+        draft: what stands in the shown chat's composer.
+        growing_reply: asked for the reply that grows, as it stands at that moment.
 
     Signals:
         conversations_changed(object): tuple of `ConversationSummary`, newest first, the shown
@@ -48,8 +53,9 @@ class ChatShelf(QObject):
 
     def __init__(self, store: StoreThread, draft_delay_ms: int = DRAFT_DELAY_MS) -> None:
         super().__init__()
-        self.shown = _new_chat()
         self.draft = ""
+        self.growing_reply: Callable[[], Message | None] = lambda: None
+        self._shown = _new_chat()
         self._store = store
         self._summaries: tuple[ConversationSummary, ...] = ()
         self._waiting: dict[int, str] = {}
@@ -59,9 +65,14 @@ class ChatShelf(QObject):
         self._timer.timeout.connect(self.save_draft)
 
     @property
+    def shown(self) -> Conversation:
+        """The chat that is shown, with a growing reply as it stands now."""
+        return self._with_latest_reply(self._shown)
+
+    @property
     def shown_id(self) -> int:
         """The shown chat's id; 0 while it has no message."""
-        return self.shown.summary.conversation_id
+        return self._shown.summary.conversation_id
 
     def start(self) -> None:
         """Show a new chat and the list, and remove what has been in the bin for long."""
@@ -158,9 +169,10 @@ class ChatShelf(QObject):
 
     # --- a reply that grows ------------------------------------------------------------------
 
-    def shows(self, message_id: int) -> bool:
-        """Whether the message is in the shown branch."""
-        return any(message.message_id == message_id for message in self.shown.branch)
+    def shows_growing(self, message_id: int) -> bool:
+        """Whether the reply is in sight; one that grows has nothing below it."""
+        branch = self._shown.branch
+        return bool(branch) and branch[-1].message_id == message_id
 
     def begin_turn(self, conversation: Conversation, was_new: bool) -> None:
         """A turn was saved: the last message of the branch grows from now on.
@@ -177,17 +189,18 @@ class ChatShelf(QObject):
         self.title_changed.emit(summary.conversation_id, summary.title)
         self.refresh()
 
-    def update_reply(self, reply: Message) -> None:
-        """What the reply is now, while it grows and when it has ended."""
+    def end_reply(self, reply: Message) -> None:
+        """The reply stays as it is; it is being saved."""
         self._latest_reply = reply
-        self.shown = self._with_latest_reply(self.shown)
+        self._shown = self._with_latest_reply(self._shown)
+        self.refresh()
 
     def _extend(
         self, conversation: Conversation, before: tuple[Message, ...], reply: Message
     ) -> None:
-        old_ids = [message.message_id for message in self.shown.branch]
+        old_ids = [message.message_id for message in self._shown.branch]
         new_ids = [message.message_id for message in before]
-        self.shown = conversation
+        self._shown = conversation
         if old_ids == [*new_ids, reply.message_id]:
             self.reply_resumed.emit(reply)
             return
@@ -198,8 +211,8 @@ class ChatShelf(QObject):
         self.message_added.emit(reply)
 
     def _with_latest_reply(self, conversation: Conversation) -> Conversation:
-        latest = self._latest_reply
-        if latest is None:
+        latest = self.growing_reply() or self._latest_reply
+        if latest is None or latest.conversation_id != conversation.summary.conversation_id:
             return conversation
         branch = tuple(
             replace(latest, version=message.version, version_count=message.version_count)
@@ -224,8 +237,8 @@ class ChatShelf(QObject):
             self._tell_list()
 
     def _show(self, conversation: Conversation, with_draft: bool = True) -> None:
-        self.shown = self._with_latest_reply(conversation)
-        self.conversation_opened.emit(self.shown)
+        self._shown = self._with_latest_reply(conversation)
+        self.conversation_opened.emit(self._shown)
         if with_draft:
             self.draft = ""
             shown_id = self.shown_id
@@ -249,12 +262,12 @@ class ChatShelf(QObject):
         self.conversations_changed.emit(self._with_new_chat())
 
     def _with_new_chat(self) -> tuple[ConversationSummary, ...]:
-        new = (self.shown.summary,) if self.shown_id == _NEW_CHAT else ()
+        new = (self._shown.summary,) if self.shown_id == _NEW_CHAT else ()
         return (*new, *self._summaries)
 
     def _retitle(self, conversation_id: int, title: str) -> None:
         if conversation_id == self.shown_id:
-            self.shown = replace(self.shown, summary=replace(self.shown.summary, title=title))
+            self._shown = replace(self._shown, summary=replace(self._shown.summary, title=title))
         self.title_changed.emit(conversation_id, title)
 
 

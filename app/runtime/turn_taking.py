@@ -75,6 +75,7 @@ class TurnTaking(QObject):
         answering.text_arrived.connect(self._grow_reply)
         answering.ended.connect(self._end_reply)
         shelf.conversation_opened.connect(self._show_queue)
+        shelf.growing_reply = lambda: answering.reply
 
     # --- wishes ------------------------------------------------------------------------------
 
@@ -235,15 +236,12 @@ class TurnTaking(QObject):
     def _grow_reply(self, message_id: int, text: str) -> None:
         if self.state is SessionState.READING:
             self._set_state(SessionState.REPLYING)
-        if self._answering.reply is not None:
-            self._shelf.update_reply(self._answering.reply)
-        if self._shelf.shows(message_id):
+        if self._shelf.shows_growing(message_id):
             self.reply_grew.emit(message_id, text)
 
     def _end_reply(self, message: Message, event: Finished | Failed) -> None:
-        self._shelf.update_reply(message)
-        self._shelf.refresh()
-        if self._shelf.shows(message.message_id):
+        self._shelf.end_reply(message)
+        if self._shelf.shows_growing(message.message_id):
             self.reply_finished.emit(message)
         if isinstance(event, Finished):
             self.notice_cleared.emit(notices.ENGINE)

@@ -34,7 +34,7 @@ def run_and_kill(root: Path, lines_to_hear: int) -> list[str]:
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_window_has_saved_the_words(tmp_path: Path, seed: int) -> None:
     """Whenever it happens: the question, all of the reply that was committed, a sound database."""
-    lines = run_and_kill(tmp_path, random.Random(seed).randint(1, 40))
+    lines = run_and_kill(tmp_path, random.Random(seed).randint(1, 12))
     saved_length = max([int(line.split()[1]) for line in lines if "saved" in line], default=0)
     store = ConversationStore.open(tmp_path / "data" / "chats.sqlite3")
     (summary,) = store.list_conversations()
