@@ -26,6 +26,7 @@ class BlockView(ABC):
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
+        self.revision = 0  # counts how often it came to look different
         self.x = 0.0
         self.y = 0.0
         self.width = 0.0
@@ -116,6 +117,7 @@ class TextBlockView(BlockView):
 
     def lay_out(self, width: float) -> None:
         """Wrap the text."""
+        self.revision += 1
         self.width = width
         self.height = self._text.set_width(width)
 
@@ -148,6 +150,7 @@ class RuleBlockView(BlockView):
 
     def lay_out(self, width: float) -> None:
         """A line with a little room."""
+        self.revision += 1
         self.width, self.height = width, 9
 
     def paint(self, painter: QPainter, _visible: QRectF, _selections: Selections) -> None:

@@ -131,6 +131,7 @@ class CodeBlockView(BlockView):
 
     def lay_out(self, width: float) -> None:
         """The head, the code, and the scroll bar if a line is longer than the block."""
+        self.revision += 1
         self.width = width
         inner = width - 2 * self._side
         text_height = self._text.set_width(inner)
@@ -210,4 +211,5 @@ class CodeBlockView(BlockView):
         self._resized()
 
     def _repaint(self) -> None:
+        self.revision += 1
         self._parent.update(self.rect.toAlignedRect())

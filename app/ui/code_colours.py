@@ -17,8 +17,8 @@ from app.ui.highlight import Highlighter, Stretch
 from app.ui.rich_text import PlacedText
 from app.ui.theme import Theme
 
-SLICE_SECONDS = 0.004
-STRETCHES_AT_ONCE = 64
+SLICE_SECONDS = 0.0025
+STRETCHES_AT_ONCE = 48
 
 
 @dataclass(slots=True)

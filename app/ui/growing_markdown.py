@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from markdown_it import MarkdownIt
 
 from app.ui.markdown import Block, parse_parts
 
+# As the parser counts lines: a model may well write a carriage return.
+_LINE_END = re.compile(r"\r\n?|\n")
 # The beginnings of lines that may still become a marker, a fence, a rule or an underline.
 _UNDECIDED = re.compile(r"[ >]*(\d{1,9}[.)]?|[-*+_#=`~|>: ]*)$")
 _TABLE_HEAD = re.compile(r"(?:^|\n\n)(\|[^\n]*(?:\n[|\-: ]*)?)$")
@@ -56,10 +59,8 @@ class GrowingMarkdown:
         return Growth(settled, open_blocks)
 
     def _drop_lines(self, count: int) -> None:
-        at = 0
-        for _ in range(count):
-            at = self._tail.index("\n", at) + 1
-        self._tail = self._tail[at:]
+        ends = [match.end() for match in islice(_LINE_END.finditer(self._tail), count)]
+        self._tail = self._tail[ends[-1] :] if ends else self._tail
 
 
 def _shown_length(tail: str) -> int:

@@ -6,6 +6,7 @@ laid out again. Knows nothing of the message's foot, of its bubble or of the tra
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF
@@ -14,12 +15,12 @@ from PySide6.QtWidgets import QWidget
 
 from app.ui.block_views import BlockView, RuleBlockView, TextBlockView
 from app.ui.code_block import CodeBlockView
-from app.ui.code_colours import CodeColours
 from app.ui.markdown import Block, CodeBlock, Level, LevelKind, RuleBlock, TableBlock, TextBlock
+from app.ui.message_kit import MessageKit
 from app.ui.rich_text import PlacedText
 from app.ui.selection import TextSelection
 from app.ui.table_block import TableBlockView
-from app.ui.theme import Theme, TypeRole
+from app.ui.theme import TypeRole
 
 ITEM_INDENT, QUOTE_INDENT, MARKER_GAP = 24, 16, 8
 
@@ -27,10 +28,10 @@ ITEM_INDENT, QUOTE_INDENT, MARKER_GAP = 24, 16, 8
 class MessageBody:
     """The blocks of a message within its widget `parent`."""
 
-    def __init__(self, theme: Theme, parent: QWidget, colours: CodeColours) -> None:
-        self._theme = theme
+    def __init__(self, kit: MessageKit, parent: QWidget) -> None:
+        self._kit = kit
+        self._theme = kit.theme
         self._parent = parent
-        self._colours = colours
         self._views: list[BlockView] = []
         self._settled = 0  # so many views, from the first, can't change any more
         self._dirty = 0  # the first view that must be laid out
@@ -49,6 +50,18 @@ class MessageBody:
         """Every document in reading order."""
         return [text for view in self._views for text in view.texts]
 
+    @property
+    def first_text(self) -> PlacedText | None:
+        """The uppermost document, if the message begins with text."""
+        texts = self._views[0].texts if self._views else ()
+        return texts[0] if texts else None
+
+    @property
+    def last_text(self) -> PlacedText | None:
+        """The document at the end, if the message ends with text."""
+        texts = self._views[-1].texts if self._views else ()
+        return texts[-1] if texts else None
+
     def grow(self, settled: Sequence[Block], open_blocks: Sequence[Block] = ()) -> None:
         """Add final blocks in place of the open ones, and new open ones after them."""
         first = self._settled
@@ -56,7 +69,7 @@ class MessageBody:
             self._show(index, block)
         self._settled = first + len(settled)
         for view in self._views[self._settled + len(open_blocks) :]:
-            view.dispose()
+            self._dispose_of(view)
         del self._views[self._settled + len(open_blocks) :]
         self._dirty = min(self._dirty, len(self._views))
 
@@ -87,16 +100,20 @@ class MessageBody:
         above = self._views[self._dirty - 1]
         return above.y + above.height
 
-    def paint(self, painter: QPainter, visible: QRectF) -> None:
-        """Paint the blocks that lie in `visible`."""
-        first_text = 0
-        for index, view in enumerate(self._views):
-            count = len(view.texts)
-            if view.rect.adjusted(-self._theme.px(40), -20, 0, 0).intersects(visible):
-                marked = self.selection.within(first_text, count)
-                self._paint_levels(painter, index)
+    def paint(self, painter: QPainter, visible: QRectF, *, on_canvas: bool = True) -> None:
+        """Paint the blocks that lie in `visible`; finished ones on the canvas from pictures."""
+        laid_out = self._views[: self._dirty]
+        first = bisect_right(laid_out, visible.top(), key=_top) - 1
+        for index in range(max(0, first), len(laid_out)):
+            view = laid_out[index]
+            if view.y > visible.bottom():
+                return
+            self._paint_levels(painter, index)
+            marked = self._marked_in(index)
+            if on_canvas and not marked and index < self._settled:
+                self._kit.pictures.paint(painter, view)
+            else:
                 view.paint(painter, visible, marked)
-            first_text += count
 
     def text_index_at(self, point: QPointF) -> int | None:
         """The document nearest to a point, searched down the blocks."""
@@ -128,8 +145,19 @@ class MessageBody:
     def dispose(self) -> None:
         """Take everything out of the window."""
         for view in self._views:
-            view.dispose()
+            self._dispose_of(view)
         self._views.clear()
+
+    def _dispose_of(self, view: BlockView) -> None:
+        self._kit.pictures.forget(view)
+        view.dispose()
+
+    def _marked_in(self, index: int) -> dict[int, tuple[int, int]]:
+        """What is selected in a block."""
+        if self.selection.is_empty:
+            return {}
+        first_text = sum(len(view.texts) for view in self._views[:index])
+        return self.selection.within(first_text, len(self._views[index].texts))
 
     def _show(self, index: int, block: Block) -> None:
         if index < len(self._views):
@@ -137,7 +165,7 @@ class MessageBody:
             if view.block == block:
                 return
             if not view.accept(block):
-                view.dispose()
+                self._dispose_of(view)
                 self._views[index] = self._make_view(block)
         else:
             self._views.append(self._make_view(block))
@@ -151,7 +179,7 @@ class MessageBody:
         if isinstance(block, RuleBlock):
             return RuleBlockView(self._theme, block)
         return CodeBlockView(
-            self._theme, block, self._parent, self._colours, resized=self.lay_out_again
+            self._theme, block, self._parent, self._kit.colours, resized=self.lay_out_again
         )
 
     def _place(self, index: int, top: float) -> float:
@@ -213,6 +241,10 @@ def gap_between(above: Block, below: Block) -> int:
     if below.levels and below.levels[-1].begins and above.levels:
         return 4
     return 12
+
+
+def _top(view: BlockView) -> float:
+    return view.y
 
 
 def _is_quoted(block: Block, depth: int) -> bool:

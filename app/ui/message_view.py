@@ -24,13 +24,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core.conversation import Message
 from app.ui.buttons import keyboard_brought, paint_focus_ring
-from app.ui.code_colours import CodeColours
 from app.ui.column import ColumnRect
 from app.ui.message_body import MessageBody
 from app.ui.message_foot import MessageFoot
+from app.ui.message_kit import MessageKit
 from app.ui.message_pointer import MessagePointer
 from app.ui.popup_menu import PopupMenu
-from app.ui.theme import Theme
 
 
 class MessageView(QWidget):
@@ -53,14 +52,15 @@ class MessageView(QWidget):
     height_changed = Signal()
     focused = Signal(int)
 
-    def __init__(self, theme: Theme, colours: CodeColours, message: Message) -> None:
+    def __init__(self, kit: MessageKit, message: Message) -> None:
         super().__init__()
-        self.theme = theme
+        self.kit = kit
+        self.theme = kit.theme
         self.message = message
         self.is_last = False
         self.column = ColumnRect(0, 0, 0)
-        self.body = MessageBody(theme, self, colours)
-        self.foot = MessageFoot(theme, self)
+        self.body = MessageBody(kit, self)
+        self.foot = MessageFoot(kit.theme, self)
         self.pointer = MessagePointer(self, self.body)
         self._shows_ring = False
         self._hovered = False

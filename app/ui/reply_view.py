@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from markdown_it import MarkdownIt
 from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import QWidget
@@ -16,14 +15,14 @@ from PySide6.QtWidgets import QWidget
 from app.core.conversation import Message, MessageState
 from app.runtime.facts import Notice, ReadingProgress
 from app.ui.amounts import tokens_text
-from app.ui.code_colours import CodeColours
 from app.ui.column import ColumnRect
 from app.ui.growing_markdown import GrowingMarkdown, Growth
-from app.ui.mark import AT_REST, MarkClock, paint_mark
+from app.ui.mark import AT_REST, paint_mark
+from app.ui.message_kit import MessageKit
 from app.ui.message_view import MessageView
 from app.ui.notice_card import NoticeCard
 from app.ui.reading_line import ReadingLine
-from app.ui.theme import Theme, TypeRole
+from app.ui.theme import TypeRole
 
 MARK_SIZE, FOOT_GAP = 22, 9
 
@@ -38,21 +37,14 @@ class ReplyView(MessageView):
     notice_action_requested = Signal(object)
     notice_details_requested = Signal(object)
 
-    def __init__(
-        self,
-        theme: Theme,
-        colours: CodeColours,
-        message: Message,
-        parser: MarkdownIt,
-        clock: MarkClock,
-    ) -> None:
-        super().__init__(theme, colours, message)
-        self._clock = clock
-        self._markdown = GrowingMarkdown(parser)
+    def __init__(self, kit: MessageKit, message: Message) -> None:
+        super().__init__(kit, message)
+        self._clock = kit.clock
+        self._markdown = GrowingMarkdown(kit.parser)
         self._reading: ReadingLine | None = None
         self._notice: NoticeCard | None = None
         self._text_bottom = 0.0
-        clock.stepped.connect(self._update_mark)
+        kit.clock.stepped.connect(self._update_mark)
         self._take(self._markdown.append(message.text))
         if not self.is_growing:
             self._take(self._markdown.finish())
@@ -154,8 +146,9 @@ class ReplyView(MessageView):
             rect = self._mark_rect()
             paint_mark(painter, self.theme, rect.x(), rect.y(), rect.width(), lit)
         super().paint_content(painter, visible)
-        if self.is_growing and self.body.texts and self._reading is None:
-            self._paint_caret(painter)
+        last = self.body.last_text
+        if self.is_growing and last is not None and self._reading is None:
+            self._paint_caret(painter, last.end_of_text())
 
     def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
         """R answers again, too."""
@@ -182,14 +175,12 @@ class ReplyView(MessageView):
     def _mark_rect(self) -> QRectF:
         """Beside the first line."""
         size = self.theme.px(MARK_SIZE)
-        metrics = QFontMetricsF(self.theme.font(TypeRole.READING))
-        height = metrics.height()
-        if self.body.views and self.body.texts:
-            height = QFontMetricsF(self.body.texts[0].document.defaultFont()).height()
+        first = self.body.first_text
+        font = first.document.defaultFont() if first else self.theme.font(TypeRole.READING)
+        height = QFontMetricsF(font).height()
         return QRectF(self.column.x, max(0.0, (height - size) / 2), size, size)
 
-    def _paint_caret(self, painter: QPainter) -> None:
-        line = self.body.texts[-1].end_of_text()
+    def _paint_caret(self, painter: QPainter, line: QRectF) -> None:
         metrics = QFontMetricsF(self.theme.font(TypeRole.READING))
         caret = QRectF(line.x() + 3, line.y() + 1, self.theme.px(2), metrics.height() - 1)
         painter.fillRect(caret, self.theme.colour("accent"))

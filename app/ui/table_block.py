@@ -76,6 +76,7 @@ class TableBlockView(BlockView):
 
     def lay_out(self, width: float) -> None:
         """Columns first, then the rows' heights."""
+        self.revision += 1
         self.width = width
         wanted = [max(row[i].natural_width for row in self._rows) for i in range(self.column_count)]
         self._widths = column_widths(wanted, width, self._gap, 9.0 * self.theme.em)
@@ -140,6 +141,7 @@ class TableBlockView(BlockView):
 
     def _scroll(self) -> None:
         self._place_cells()
+        self.revision += 1
         self._parent.update(self.rect.toAlignedRect())
 
 

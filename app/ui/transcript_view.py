@@ -12,10 +12,12 @@ from PySide6.QtWidgets import QApplication
 
 from app.core.conversation import Message, MessageState, Role
 from app.runtime.facts import Notice, ReadingProgress
+from app.ui.block_pictures import BlockPictures
 from app.ui.code_colours import CodeColours
 from app.ui.mark import MarkClock
 from app.ui.markdown import make_parser
 from app.ui.memory_line import MemoryLine
+from app.ui.message_kit import MessageKit
 from app.ui.message_view import MessageView
 from app.ui.reply_view import ReplyView
 from app.ui.row_heights import estimated_height
@@ -53,9 +55,9 @@ class TranscriptView(VirtualRows):
 
     def __init__(self, theme: Theme, clock: MarkClock) -> None:
         super().__init__(theme)
-        self._clock = clock
-        self._parser = make_parser()
-        self._colours = CodeColours(theme, self)
+        self._kit = MessageKit(
+            theme, clock, make_parser(), CodeColours(theme, self), BlockPictures(theme)
+        )
         self._rows: list[Message | int] = []  # a number: the memory line, of so many messages
         self._waiting: list[str] = []
         self._notice: Notice | None = None
@@ -68,7 +70,7 @@ class TranscriptView(VirtualRows):
     @property
     def colours(self) -> CodeColours:
         """What colours the code; it is warmed up once the window stands."""
-        return self._colours
+        return self._kit.colours
 
     @property
     def messages(self) -> list[Message]:
@@ -248,8 +250,8 @@ class TranscriptView(VirtualRows):
 
     def _make_view(self, message: Message) -> MessageView:
         if message.role is Role.USER:
-            return UserMessageView(self.theme, self._colours, message)
-        view = ReplyView(self.theme, self._colours, message, self._parser, self._clock)
+            return UserMessageView(self._kit, message)
+        view = ReplyView(self._kit, message)
         view.notice_action_requested.connect(self.notice_action_requested)
         view.notice_details_requested.connect(self.notice_details_requested)
         if self._notice is not None and message is self._rows[-1]:
@@ -280,6 +282,7 @@ class TranscriptView(VirtualRows):
 
     @Slot()
     def _rebuild(self) -> None:
+        self._kit.pictures.clear()
         self.set_rows([self._estimate(row) for row in self._rows], at_end=self.follows)
 
     @Slot()

@@ -9,18 +9,17 @@ from PySide6.QtGui import QPainter
 
 from app.core.conversation import Message
 from app.ui.amounts import count_text
-from app.ui.code_colours import CodeColours
 from app.ui.column import BUBBLE_EM, ColumnRect
 from app.ui.markdown import LINE_BREAK, Run, TextBlock
+from app.ui.message_kit import MessageKit
 from app.ui.message_view import MessageView
-from app.ui.theme import Theme
 
 
 class UserMessageView(MessageView):
     """What the user wrote, letter by letter: Markdown is for the model."""
 
-    def __init__(self, theme: Theme, colours: CodeColours, message: Message) -> None:
-        super().__init__(theme, colours, message)
+    def __init__(self, kit: MessageKit, message: Message) -> None:
+        super().__init__(kit, message)
         self._bubble = QRectF()
         text = message.text.replace("\n", LINE_BREAK)
         self.body.grow([TextBlock((Run(text),))])
@@ -64,7 +63,7 @@ class UserMessageView(MessageView):
         painter.setBrush(self.theme.colour("bubble"))
         radius = self.theme.px(14)
         painter.drawRoundedRect(self._bubble, radius, radius)
-        super().paint_content(painter, visible)
+        self.body.paint(painter, visible, on_canvas=False)
 
     def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
         """E edits it, too."""
