@@ -82,6 +82,11 @@ def make_context(model: Any, parameters: EngineParameters, header: GGUFHeader) -
 
     Raises EngineError, mostly since memory doesn't suffice.
     """
+    if parameters.kv_type != "f16" and not parameters.flash_attention:
+        raise EngineError(
+            f"A cache of the type {parameters.kv_type} needs flash attention. "
+            "Switch it on, or choose f16."
+        )
     context_tokens = parameters.context_tokens or min(
         native.llama_model_n_ctx_train(model), DEFAULT_CONTEXT_TOKENS
     )

@@ -38,6 +38,11 @@ from model_io.native_log import NativeLog
 
 _PROGRESS_SECONDS = 0.05  # how often the reading of a file is told
 
+_NO_MEMORY = (
+    "There is not enough memory for this model. Choose a smaller context, "
+    "fewer layers on the graphics card, or a smaller file."
+)
+
 WorkRequest = Load | Generate | Shutdown
 CountRequest = CountTokens | TokenizePrompt
 
@@ -143,7 +148,12 @@ class EngineProcess:
                 told_at = now
                 self._events.put(LoadProgressed(request.job_id, done_bytes, total_bytes))
 
-        model = self._session.load(request.parameters, report, stop)
+        try:
+            model = self._session.load(request.parameters, report, stop)
+        except EngineError as error:
+            if not _tells_of_memory(self._log.last_lines):
+                raise
+            raise EngineError(_NO_MEMORY) from error
         return Loaded(request.job_id, model, time.perf_counter() - started_at)
 
     def _describe(self, job_id: int, error: Exception) -> Failed:
@@ -153,3 +163,9 @@ class EngineProcess:
             return Failed(job_id, str(error))
         details = "".join(traceback.format_exception(error))
         return Failed(job_id, "Something in the engine went wrong. Try again.", details)
+
+
+def _tells_of_memory(log_lines: str) -> bool:
+    """Whether llama.cpp's last messages say that it could not allocate something."""
+    words = ("failed to allocate", "unable to allocate", "insufficient memory", "out of memory")
+    return any(word in log_lines for word in words)

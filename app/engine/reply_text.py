@@ -40,6 +40,10 @@ class ReplyText:
 
     def add(self, token: int, data: bytes) -> None:
         """Add the next id and the bytes that it stands for."""
+        if not self._held and data.isascii():  # nearly always, and this runs for every id
+            self._add_text(data.decode("ascii"))
+            self._ids.append(token)
+            return
         self._add_text(self._decoder.decode(data))
         self._held.append((token, len(data)))
         # The decoder's state is the bytes that it holds of a character that isn't whole.

@@ -127,6 +127,18 @@ def test_a_bad_file_fails_with_a_sentence_and_the_engine_lives(
     assert isinstance(load(engine, toy_model)[-1], Loaded)
 
 
+def test_a_context_beyond_the_memory_is_refused(
+    start_engine: Callable[[], EngineClient], toy_model: Path
+) -> None:
+    """With a sentence and what there is; llama.cpp's words are for the log."""
+    engine = start_engine()
+    (*_, failed) = load(engine, toy_model, context_tokens=2**30)
+
+    assert isinstance(failed, Failed)
+    assert "GB are free" in failed.sentence
+    assert isinstance(load(engine, toy_model)[-1], Loaded)
+
+
 def test_a_reply_streams(engine: EngineClient) -> None:
     """Reading, then text, then one closing event."""
     ask(engine, Sampling(max_tokens=50))

@@ -118,6 +118,12 @@ def test_too_little_memory_is_told_before_it_hurts(
         load(toy_model)
 
 
+def test_a_small_cache_needs_flash_attention(toy_model: Path) -> None:
+    """llama.cpp would refuse it without saying so."""
+    with pytest.raises(EngineError, match="q4_0 needs flash attention"):
+        load(toy_model, kv_type="q4_0", flash_attention=False)
+
+
 def test_what_llama_cpp_refuses_is_told(tmp_path: Path, toy_model: Path) -> None:
     """A header that passes, and a layer that isn't there."""
     path = tmp_path / "odd.gguf"
