@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from app.core.errors import EngineError, OctetError
@@ -56,8 +57,12 @@ def serve(connection: Connection) -> None:
 class EngineProcess:
     """Joins the pipe and the session."""
 
-    def __init__(self, connection: Connection, log: NativeLog) -> None:
+    def __init__(
+        self, connection: Connection, log: NativeLog, end: Callable[[int], object] = os._exit
+    ) -> None:
+        """`end` is called, from any thread, when there is nobody left to answer."""
         self._connection = connection
+        self._end = end
         self._log = log
         self._session = Session()
         self._stop_flags: dict[int, StopFlag] = {}
@@ -82,7 +87,8 @@ class EngineProcess:
             try:
                 request: Request = self._connection.recv()
             except (EOFError, OSError):
-                os._exit(0)
+                self._end(0)
+                return
             match request:
                 case Ping(number):
                     self._events.put(Pong(number))
@@ -105,7 +111,8 @@ class EngineProcess:
             try:
                 self._connection.send(event)
             except OSError:
-                os._exit(0)
+                self._end(0)
+                return
 
     def _count(self) -> None:
         while True:

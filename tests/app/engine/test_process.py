@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import sys
+import queue
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -36,20 +35,17 @@ def log() -> NativeLog:
 
 
 @pytest.fixture
-def engine(log: NativeLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+def engine(log: NativeLog) -> Iterator[Connection]:
     """The other end of a process's loop, which runs in threads here."""
-    # With its pipe the whole process would end, and here that is the tests'.
-    monkeypatch.setattr(os, "_exit", sys.exit)
     ours, theirs = multiprocessing.Pipe()
-    loop = threading.Thread(target=EngineProcess(theirs, log).run)
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    loop = threading.Thread(target=EngineProcess(theirs, log, ended.put).run)
     loop.start()
     yield ours
     ours.send(Shutdown())
     loop.join()
     ours.close()
-    for thread in threading.enumerate():
-        if thread.name == "_listen":
-            thread.join()
+    assert ended.get(timeout=20) == 0
     theirs.close()
 
 
