@@ -1,1 +1,1 @@
-"""Plain Python: conversations, prompts, settings, models on disk. No Qt, no threads, no llama.cpp."""
+"""Plain Python: conversations, prompts, settings, models on disk; no Qt, threads or llama.cpp."""

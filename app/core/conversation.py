@@ -8,10 +8,10 @@ Knows nothing of the disk, of prompts or of windows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """Who speaks in a message."""
 
     SYSTEM = "system"
@@ -19,7 +19,7 @@ class Role(str, Enum):
     ASSISTANT = "assistant"
 
 
-class MessageState(str, Enum):
+class MessageState(StrEnum):
     """How far a message has come. A user's message is COMPLETE from the start."""
 
     GROWING = "growing"

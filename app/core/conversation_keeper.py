@@ -11,12 +11,12 @@ import contextlib
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from app.core.chats_file import ChatsFileError, Refusal
+from app.core.chats_file import ChatsFileError, Refusal, explained, transaction
 from app.core.conversation_store import ConversationStore
 
 T = TypeVar("T")
@@ -24,6 +24,7 @@ T = TypeVar("T")
 _SKIPPED_IDS = 10_000
 _IDS_END = 2**31  # Qt's signals carry ids as 32-bit numbers
 _FAMILY = ("", "-wal", "-shm")
+_KEY_OF_TABLE = {"conversation": "id", "message": "conversation_id", "draft": "conversation_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class ConversationKeeper:
         try:
             if self._disk is None:
                 self._disk = self._open_store(self._path)
-            self._store_on_disk().copy_from(memory, sorted(memory.changed_ids))
+            copy_chats(memory, self._store_on_disk(), sorted(memory.changed_ids))
         except ChatsFileError as error:
             self._survive(error)
             return
@@ -148,7 +149,7 @@ class ConversationKeeper:
         if memory is None:
             memory = ConversationStore.in_memory()
             # Nothing is known of the ids on the disk, so they begin where none should be.
-            memory.skip_ids(random.randrange(_IDS_END // 4, _IDS_END // 2))
+            skip_ids(memory, random.randrange(_IDS_END // 4, _IDS_END // 2))
         self._memory = memory
         return memory
 
@@ -161,7 +162,7 @@ class ConversationKeeper:
         except sqlite3.DatabaseError:
             memory.close()
             return None
-        memory.skip_ids(_SKIPPED_IDS)  # another window may go on writing
+        skip_ids(memory, _SKIPPED_IDS)  # another window may go on writing
         return memory
 
     def _replace_damaged(self, memory: ConversationStore) -> bool:
@@ -173,7 +174,7 @@ class ConversationKeeper:
         try:
             kept_as = _put_aside(self._path)
             self._disk = self._open_store(self._path)
-            self._disk.copy_from(memory, memory.all_ids())
+            copy_chats(memory, self._disk, list_all_ids(memory))
         except (OSError, ChatsFileError):
             return False
         memory.close()
@@ -182,14 +183,67 @@ class ConversationKeeper:
         return True
 
 
+def list_all_ids(store: ConversationStore) -> list[int]:
+    """The ids of all conversations, those in the bin too, and 0 for the new chat's draft."""
+    with explained(store.path):
+        rows = store.connection.execute("SELECT id FROM conversation")
+        return [0, *(int(row["id"]) for row in rows)]
+
+
+def copy_chats(
+    source: ConversationStore, target: ConversationStore, conversation_ids: Sequence[int]
+) -> None:
+    """Let `target` take over conversations under their ids, with their drafts, all or nothing.
+
+    Raises ChatsFileError if either store refuses.
+    """
+    with explained(target.path), transaction(target.connection):
+        execute = target.connection.execute
+        execute("PRAGMA defer_foreign_keys = ON")  # rows come in no particular order
+        for conversation_id in conversation_ids:
+            execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
+            for table, key in _KEY_OF_TABLE.items():
+                for row in _rows_of(source, table, key, conversation_id):
+                    execute(_upsert(table, row.keys()), tuple(row))
+    target.changed_ids.update(conversation_ids)
+
+
+def skip_ids(store: ConversationStore, count: int) -> None:
+    """Leave the next `count` ids of conversations and messages to another store."""
+    with explained(store.path), transaction(store.connection):
+        execute = store.connection.execute
+        for table in ("conversation", "message"):
+            row = execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+            execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            last = row["seq"] if row else 0
+            execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last + count))
+
+
+def _rows_of(
+    store: ConversationStore, table: str, key: str, conversation_id: int
+) -> list[sqlite3.Row]:
+    with explained(store.path):
+        select = f"SELECT * FROM {table} WHERE {key} = ?"
+        return store.connection.execute(select, (conversation_id,)).fetchall()
+
+
+def _upsert(table: str, columns: Sequence[str]) -> str:
+    """INSERT that writes over the row of the same key; unlike REPLACE it fires the triggers."""
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        f" ON CONFLICT DO UPDATE SET {changes}"
+    )
+
+
 def _salvage(damaged: ConversationStore, memory: ConversationStore) -> int:
     """Copy each conversation that can still be read and isn't newer in memory; their number."""
     count = 0
     with contextlib.suppress(ChatsFileError):
-        for conversation_id in damaged.all_ids():
+        for conversation_id in list_all_ids(damaged):
             with contextlib.suppress(ChatsFileError):
                 if conversation_id not in memory.changed_ids:
-                    memory.copy_from(damaged, [conversation_id])
+                    copy_chats(damaged, memory, [conversation_id])
                     count += conversation_id > 0
     return count
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +47,6 @@ UPDATE draft SET waiting = '',
 WHERE conversation_id = ?
 """
 
-_KEY_OF_TABLE = {"conversation": "id", "message": "conversation_id", "draft": "conversation_id"}
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -62,6 +60,7 @@ class ConversationStore:
     """All conversations of one database.
 
     Attributes:
+        connection, path: the database, and the file that errors name.
         changed_ids: conversations written since this set was last cleared by its reader; 0 stands
             for the draft of the chat that has no message yet.
     """
@@ -71,7 +70,7 @@ class ConversationStore:
     ) -> None:
         self.connection = connection
         self.changed_ids: set[int] = set()
-        self._path = path
+        self.path = path
         self._clock = clock
 
     @classmethod
@@ -106,7 +105,7 @@ class ConversationStore:
 
     def list_conversations(self) -> tuple[ConversationSummary, ...]:
         """All conversations outside the bin, the one that changed last first."""
-        with explained(self._path):
+        with explained(self.path):
             rows = self.connection.execute(
                 "SELECT id, title, changed_at FROM conversation WHERE deleted_at IS NULL"
                 " ORDER BY changed_at DESC, id DESC"
@@ -115,7 +114,7 @@ class ConversationStore:
 
     def load_conversation(self, conversation_id: int) -> Conversation | None:
         """The conversation with the branch that was shown last; None if there is none."""
-        with explained(self._path):
+        with explained(self.path):
             row = self.connection.execute(
                 "SELECT id, title, changed_at FROM conversation WHERE id = ?", (conversation_id,)
             ).fetchone()
@@ -126,26 +125,11 @@ class ConversationStore:
 
     def load_draft(self, conversation_id: int) -> Draft:
         """What was written in that chat and not yet saved as a message; 0 is the new chat."""
-        with explained(self._path):
+        with explained(self.path):
             row = self.connection.execute(
                 "SELECT text, waiting FROM draft WHERE conversation_id = ?", (conversation_id,)
             ).fetchone()
             return Draft(*row) if row else Draft()
-
-    def all_ids(self) -> list[int]:
-        """The ids of all conversations, those in the bin too, and 0 for the new chat's draft."""
-        with explained(self._path):
-            return [
-                0,
-                *(row["id"] for row in self.connection.execute("SELECT id FROM conversation")),
-            ]
-
-    def rows_of(self, table: str, conversation_id: int) -> list[sqlite3.Row]:
-        """All rows of `table` that belong to a conversation, as they are."""
-        with explained(self._path):
-            return self.connection.execute(
-                f"SELECT * FROM {table} WHERE {_KEY_OF_TABLE[table]} = ?", (conversation_id,)
-            ).fetchall()
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -154,13 +138,17 @@ class ConversationStore:
     ) -> int:
         """Save a user's message below `parent_id`, and an empty reply that grows below it.
 
-        `conversation_id` 0 makes a new conversation. `parent_id` None makes a root; the title
-        follows the newest one until the user renames the conversation. What waited in the chat, and
-        a draft that is `text`, are gone with it; another draft goes with the conversation.
+        `conversation_id` 0 makes a new conversation, and so does one whose parent another window
+        has removed. `parent_id` None makes a root; the title follows the newest one until the user
+        renames the conversation. What waited in the chat, and a draft that is `text`, are gone with
+        it; another draft goes with the conversation.
         Returns the conversation's id; its branch now ends with the two messages.
         """
         with self._writing() as execute:
-            owner_id = conversation_id or self._insert_conversation()
+            if not self._has_place(conversation_id, parent_id):
+                owner_id, parent_id = self._insert_conversation(), None
+            else:
+                owner_id = conversation_id
             message_id = self._insert_message(owner_id, parent_id, Role.USER, text)
             self._insert_message(owner_id, message_id, Role.ASSISTANT, "", model_name)
             if parent_id is None:
@@ -176,11 +164,12 @@ class ConversationStore:
     def begin_reply(self, conversation_id: int, parent_id: int, model_name: str) -> None:
         """Save an empty reply that grows below the message `parent_id`, beside earlier ones.
 
-        The branch ends with it from now on.
+        The branch ends with it from now on. Nothing happens if another window has removed them.
         """
         with self._writing():
-            self._insert_message(conversation_id, parent_id, Role.ASSISTANT, "", model_name)
-            self._touch(conversation_id)
+            if self._has_place(conversation_id, parent_id):
+                self._insert_message(conversation_id, parent_id, Role.ASSISTANT, "", model_name)
+                self._touch(conversation_id)
 
     def write_reply(self, message: Message) -> None:
         """Save all of a reply that grows or has ended: text, state, ids and figures."""
@@ -233,32 +222,19 @@ class ConversationStore:
                 execute("INSERT INTO draft VALUES (?, ?, ?)", (conversation_id, text, waiting))
             self.changed_ids.add(conversation_id)
 
-    def copy_from(self, source: ConversationStore, conversation_ids: Sequence[int]) -> None:
-        """Take over conversations of `source` under their ids, with their drafts."""
-        with self._writing() as execute:
-            execute("PRAGMA defer_foreign_keys = ON")  # rows come in no particular order
-            for conversation_id in conversation_ids:
-                execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
-                for table in _KEY_OF_TABLE:
-                    for row in source.rows_of(table, conversation_id):
-                        execute(_upsert(table, row.keys()), tuple(row))
-            self.changed_ids.update(conversation_ids)
-
-    def skip_ids(self, count: int) -> None:
-        """Leave the next `count` ids of conversations and messages to another store."""
-        with self._writing() as execute:
-            for table in ("conversation", "message"):
-                row = execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-                execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-                last = row["seq"] if row else 0
-                execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last + count))
-
     # --- pieces, inside a transaction --------------------------------------------------------
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        with explained(self._path), transaction(self.connection):
+        with explained(self.path), transaction(self.connection):
             yield self.connection.execute
+
+    def _has_place(self, conversation_id: int, parent_id: int | None) -> bool:
+        table, key = ("conversation", conversation_id)
+        if parent_id is not None:
+            table, key = ("message", parent_id)
+        found = self.connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,))
+        return found.fetchone() is not None
 
     def _insert_conversation(self) -> int:
         now = self._clock()
@@ -300,12 +276,3 @@ class ConversationStore:
         update = "UPDATE conversation SET changed_at = ? WHERE id = ?"
         self.connection.execute(update, (self._clock(), conversation_id))
         self.changed_ids.add(conversation_id)
-
-
-def _upsert(table: str, columns: Sequence[str]) -> str:
-    """INSERT that writes over the row of the same key; unlike REPLACE it fires the triggers."""
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        f" ON CONFLICT DO UPDATE SET {changes}"
-    )

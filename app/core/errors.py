@@ -3,7 +3,7 @@
     OctetError
     ├── DataFolderError      the data folder or the chats in it can't be read or written
     ├── ModelFileError       a model file that can't be used as it is
-    ├── PromptError          a conversation that the model's format can't express, or that is too long
+    ├── PromptError          a conversation that the format can't express, or that is too long
     ├── InstallationError    files of Octet's own are missing
     └── EngineError          the engine refused, failed or died
 

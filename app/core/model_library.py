@@ -5,6 +5,7 @@ Reads headers only, a few megabytes of each file. Knows nothing of engines or me
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ def find_models(
     In this order, each once, by name within the folder. `other_paths` that are gone are left out.
     """
     in_folder = sorted(models_folder.glob("**/*.gguf"), key=lambda path: path.name.lower())
-    elsewhere = [path for path in other_paths if path.is_file()]
+    # os.path's never raises; a folder on the way may have become unreadable.
+    elsewhere = [path for path in other_paths if os.path.isfile(path)]  # noqa: PTH113
     demo = demo_model(resources_folder)
     paths = dict.fromkeys(path.resolve() for path in [*in_folder, *elsewhere])
     models = [read_model(path) for path in paths if not _LATER_PART.search(path.name)]

@@ -174,15 +174,15 @@ class ChatShelf(QObject):
         branch = self._shown.branch
         return bool(branch) and branch[-1].message_id == message_id
 
-    def begin_turn(self, conversation: Conversation, was_new: bool) -> None:
+    def begin_turn(self, conversation: Conversation, asked_id: int) -> None:
         """A turn was saved: the last message of the branch grows from now on.
 
-        `was_new` tells that it was the first turn of the new chat.
+        `asked_id` is the chat in which it was written; the new chat gets an id by it.
         """
         *before, reply = conversation.branch
         summary = conversation.summary
         self._latest_reply = reply
-        if summary.conversation_id == self.shown_id or (was_new and self.shown_id == _NEW_CHAT):
+        if self.shown_id in (asked_id, summary.conversation_id):
             self._extend(conversation, tuple(before), reply)
             if self.draft:
                 self._timer.start()  # saving the turn has cleared it

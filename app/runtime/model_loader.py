@@ -5,6 +5,7 @@ Knows nothing of chats. A load that is given up ends with the engine's process.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -80,13 +81,26 @@ class ModelLoader(QObject):
         return self._job_id != 0
 
     @property
+    def model_name(self) -> str:
+        """What replies are signed with."""
+        return self.model.name if self.model else ""
+
+    @property
     def is_demo(self) -> bool:
         """Whether it is the demo that answers."""
         return self.model is not None and self._is_demo(self.model.path)
 
     def start(self, path: str = "") -> None:
-        """Read the list of models and load `path`, else the last time's model, else the demo."""
-        self._list_models(partial(self._load_first, path or self._settings.get(LAST_MODEL)))
+        """List the models and load `path`, else the last time's model, else the demo."""
+        last_path = self._settings.get(LAST_MODEL)
+        if path:
+            self.load(path)
+            self._list_models(self._show_models)
+        else:
+            self._list_models(self._show_models)
+            self._store.run_apart(
+                partial(os.path.isfile, last_path), partial(self._load_first, last_path)
+            )
 
     def load(self, path: str) -> None:
         """Load the model at `path` in place of the one there is; a load under way is given up."""
@@ -136,11 +150,10 @@ class ModelLoader(QObject):
             )
         )
 
-    def _load_first(self, last_path: str, files: tuple[ModelFile, ...]) -> None:
-        self._show_models(files)
+    def _load_first(self, last_path: str, is_there: bool) -> None:
         if self.is_loading or self.is_loaded:  # the user was quicker
             return
-        if last_path and Path(last_path).is_file():
+        if is_there:
             self.load(last_path)
             return
         demo = demo_model(self._resources_folder)

@@ -70,7 +70,7 @@ class TurnTaking(QObject):
         self._stop_is_wanted = False
         self._failed_reply_id = 0
         self._is_ending = False
-        loader.load_began.connect(self._begin_loading)
+        loader.load_began.connect(partial(self._set_state, SessionState.LOADING))
         loader.load_ended.connect(self._end_loading)
         answering.text_arrived.connect(self._grow_reply)
         answering.ended.connect(self._end_reply)
@@ -177,7 +177,7 @@ class TurnTaking(QObject):
 
     def _begin_turn(self, conversation_id: int, parent_id: int | None, text: str) -> None:
         self._set_state(SessionState.READING)
-        name = self._model_name
+        name = self._loader.model_name
         self._store.run(
             lambda store: store.begin_turn(conversation_id, parent_id, text, name),
             partial(self._load_turn, conversation_id),
@@ -188,26 +188,26 @@ class TurnTaking(QObject):
             self._resume(reply)  # an empty reply is no version worth keeping
             return
         self._set_state(SessionState.READING)
-        owner_id, name = reply.conversation_id, self._model_name
+        owner_id, name = reply.conversation_id, self._loader.model_name
         self._store.run(lambda store: store.begin_reply(owner_id, parent_id, name))
         self._load_turn(owner_id, owner_id)
 
     def _resume(self, reply: Message) -> None:
         self._set_state(SessionState.READING)
-        resumed = replace(reply, state=MessageState.GROWING, model_name=self._model_name)
+        resumed = replace(reply, state=MessageState.GROWING, model_name=self._loader.model_name)
         self._store.run(lambda store: store.write_reply(resumed))
         self._load_turn(reply.conversation_id, reply.conversation_id)
 
     def _load_turn(self, asked_id: int, conversation_id: int) -> None:
         self._store.run(
             lambda store: store.load_conversation(conversation_id),
-            partial(self._begin_reply, asked_id == 0),
+            partial(self._begin_reply, asked_id),
         )
 
-    def _begin_reply(self, was_new: bool, conversation: Conversation | None) -> None:
+    def _begin_reply(self, asked_id: int, conversation: Conversation | None) -> None:
         """The user's words are on the disk: now the engine may be asked."""
         model = self._loader.model
-        if conversation is None or not conversation.branch or model is None:
+        if conversation is None or model is None:
             self._take_turn_back()
             return
         *before, reply = conversation.branch
@@ -215,16 +215,24 @@ class TurnTaking(QObject):
         conversation = replace(conversation, branch=(*before, reply))
         self.notice_cleared.emit(notices.REPLY)
         self._failed_reply_id = 0
-        self._shelf.begin_turn(conversation, was_new)
+        self._shelf.begin_turn(conversation, asked_id)
+        if not self._loader.is_loaded:
+            self._begin_later(replace(reply, state=MessageState.CUT_OFF))
+            return
         prompt = prompt_of(conversation.branch, self._settings)
         self._answering.begin(reply, prompt, sampling_of(self._settings), model)
         if self._stop_is_wanted:
             self._answering.stop()
 
-    # --- what the parts tell -----------------------------------------------------------------
+    def _begin_later(self, reply: Message) -> None:
+        """The engine has died while the turn was saved: the reply waits for the next engine."""
+        self._store.run(lambda store: store.write_reply(reply))
+        self._shelf.end_reply(reply)
+        self.reply_finished.emit(reply)
+        self._next = partial(self._resume, reply)
+        self._take_turn_back()
 
-    def _begin_loading(self) -> None:
-        self._set_state(SessionState.LOADING)
+    # --- what the parts tell -----------------------------------------------------------------
 
     def _end_loading(self) -> None:
         if self._loader.is_loaded:
@@ -250,8 +258,7 @@ class TurnTaking(QObject):
             if event.fatal:
                 self._loader.lose_engine()
             else:
-                notice = notices.reply_failed(event.sentence, event.details)
-                self.notice_raised.emit(notice)
+                self.notice_raised.emit(notices.reply_failed(event.sentence, event.details))
         self._take_turn_back()
 
     def _take_turn_back(self) -> None:
@@ -264,10 +271,6 @@ class TurnTaking(QObject):
     @property
     def _is_ready(self) -> bool:
         return self.state is SessionState.READY and self._loader.is_loaded
-
-    @property
-    def _model_name(self) -> str:
-        return self._loader.model.name if self._loader.model else ""
 
     def _find(self, message_id: int, role: Role) -> Message | None:
         branch = self._shelf.shown.branch

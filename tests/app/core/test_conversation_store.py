@@ -266,11 +266,24 @@ def test_index_finds_ended_messages_only(store: ConversationStore) -> None:
 
 
 def test_failed_write_leaves_no_trace(store: ConversationStore) -> None:
-    """A turn is saved whole or not at all: here the parent doesn't exist."""
+    """A turn is saved whole or not at all: here the reply's model has no name."""
     with pytest.raises(sqlite3.IntegrityError):
-        store.begin_turn(0, 999, "Hello", "m")
+        store.begin_turn(0, None, "Hello", None)  # type: ignore[arg-type]
 
     assert store.list_conversations() == ()
+
+
+def test_words_for_a_chat_that_is_gone_make_a_new_one(store: ConversationStore) -> None:
+    """Another window may have emptied the bin; another answer to nothing is nothing."""
+    gone = add_turn(store, "gone", "ok")
+    store.move_to_bin(gone.summary.conversation_id)
+    store.empty_bin(older_than_seconds=0)
+    last = gone.branch[-1].message_id
+    conversation_id = store.begin_turn(gone.summary.conversation_id, last, "Hello", "m")
+    store.begin_reply(gone.summary.conversation_id, gone.branch[0].message_id, "m")
+
+    assert texts(load(store, conversation_id)) == ["Hello", ""]
+    assert [s.conversation_id for s in store.list_conversations()] == [conversation_id]
 
 
 def test_full_disk_is_a_sentence(store: ConversationStore) -> None:

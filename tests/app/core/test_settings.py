@@ -78,7 +78,7 @@ def test_value_outside_the_table_is_refused(
 ) -> None:
     """By a ValueError, and nothing is written."""
     with pytest.raises(ValueError, match=setting.name):
-        Settings(path).set(setting, value)  # type: ignore[type-var]
+        Settings(path).set(setting, value)
 
     assert not path.exists()
 

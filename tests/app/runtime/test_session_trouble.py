@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from pathlib import Path
 
-from app.core.chats_file import ChatsFileError, Refusal
 from app.core.conversation import MessageState
 from app.core.conversation_store import ConversationStore
 from app.engine.protocol import Generate, Load
@@ -84,6 +85,21 @@ def test_cut_off_reply_goes_on_in_a_new_engine(house: House) -> None:
     assert texts(session) == ["Hi", "Hello" + REPLY]
 
 
+def test_death_while_the_question_is_saved_is_no_loss(house: House) -> None:
+    """The next engine answers it without being asked again."""
+    session, facts = house.open_ready()
+    may_write = threading.Event()
+    session._store.run_apart(may_write.wait)
+    session.send("Hi")
+    house.engines.last.die()
+    house.until(lambda: bool(facts.of("notice_raised")))
+    may_write.set()
+    house.until(lambda: texts(session) == ["Hi", REPLY])
+
+    assert len(house.engines.started) == 2
+    assert [reply.state for reply in facts.of("reply_finished")] == [M.CUT_OFF, M.COMPLETE]
+
+
 def test_death_while_loading_is_told_once(house: House) -> None:
     """As a model that could not be loaded."""
     house.engines.holds_loads = True
@@ -153,24 +169,20 @@ def test_message_that_waits_survives_the_engine(house: House) -> None:
 
 
 class Disk:
-    """Lets the file of the chats refuse to be written, as a full disk does."""
+    """Lets the file of the chats refuse to be written."""
 
     def __init__(self, house: House) -> None:
-        self.is_full = False
+        self.connections: list[sqlite3.Connection] = []
         house.open_store = self.open
 
     def open(self, path: Path) -> ConversationStore:
         store = ConversationStore.open(path)
-        write, copy = store._writing, store.copy_from
-        assert callable(copy)
-
-        def refuse_or_write() -> object:
-            if self.is_full:
-                raise ChatsFileError(Refusal.DISK_FULL, path)
-            return write()
-
-        store._writing = refuse_or_write  # type: ignore[method-assign,assignment]
+        self.connections.append(store.connection)
         return store
+
+    def set_read_only(self, session: ChatSession, is_read_only: bool) -> None:
+        pragma = f"PRAGMA query_only = {int(is_read_only)}"
+        session._store.run_apart(lambda: self.connections[-1].execute(pragma) and None)
 
 
 def test_growing_reply_is_on_the_disk_before_it_ends(house: House) -> None:
@@ -189,29 +201,29 @@ def test_growing_reply_is_on_the_disk_before_it_ends(house: House) -> None:
     store.close()
 
 
-def test_full_disk_lets_the_chat_go_on_in_memory(house: House) -> None:
-    """A notice stays until there is room; then everything is saved by itself."""
+def test_refusing_disk_lets_the_chat_go_on_in_memory(house: House) -> None:
+    """A notice stays until the disk takes it; then everything is saved by itself."""
     disk = Disk(house)
     session, facts = house.open_ready()
     house.send(session, "Hi")
-    disk.is_full = True
-    house.send(session, "Full")
+    disk.set_read_only(session, True)
+    house.send(session, "Refused")
     notice, unsaved = facts.of("notice_raised")[-1], session.has_unsaved_chats
-    disk.is_full = False
+    disk.set_read_only(session, False)
     house.until(lambda: notice.key in facts.of("notice_cleared"))
-    house.send(session, "Free")
+    house.send(session, "Taken")
     chat = session.conversation.summary.conversation_id
     session.close()
     store = house.saved()
     conversation = store.load_conversation(chat)
     store.close()
 
-    assert notice.title == "This chat can't be saved: the disk is full."
+    assert notice.title == "This chat can't be saved: the data folder is read-only."
     assert (notice.kind, notice.action) == (NoticeKind.ERROR, NoticeAction.SHOW_FOLDER)
     assert unsaved
     assert conversation is not None
     saved = [message.text for message in conversation.branch]
-    assert saved == ["Hi", REPLY, "Full", REPLY, "Free", REPLY]
+    assert saved == ["Hi", REPLY, "Refused", REPLY, "Taken", REPLY]
 
 
 def test_damaged_chats_are_told(house: House) -> None:

@@ -212,3 +212,14 @@ def test_model_that_cannot_be_loaded_is_a_notice(house: House) -> None:
 
     assert (notice.text, notice.action) == ("This file is no model.", NoticeAction.LOAD_AGAIN)
     assert notice.key in facts.of("notice_cleared")
+
+
+def test_model_named_at_the_start_is_loaded(house: House, tmp_path: Path) -> None:
+    """Whatever was loaded last time; the list is read all the same."""
+    session, facts = house.open()
+    session.start(str(tmp_path / "named.gguf"))
+    house.wait_for(session, S.READY)
+    house.until(lambda: bool(facts.of("models_changed")))
+
+    assert session.model is not None
+    assert session.model.name == "named"
