@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from PySide6.QtCore import QObject, Qt, Signal
+
 from app.core.conversation import Conversation, ConversationSummary, Message, MessageState, Role
 from app.engine.protocol import (
     CountTokens,
@@ -349,3 +351,40 @@ class ScriptedSession(SessionFacts):
 
     def _note(self, wish: str, *arguments: object) -> None:
         self.wishes.append((wish, *arguments))
+
+
+class SystemHints(QObject):
+    """The system's choice of colours, where the offscreen platform has none to make."""
+
+    colorSchemeChanged = Signal(Qt.ColorScheme)  # noqa: N815  Qt's name
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Qt.ColorScheme | None] = []
+        self.contrast = Qt.ContrastPreference.NoPreference
+        self._scheme = Qt.ColorScheme.Light
+
+    def become(self, scheme: Qt.ColorScheme) -> None:
+        """The system changes."""
+        self._scheme = scheme
+        self.colorSchemeChanged.emit(scheme)
+
+    def colorScheme(self) -> Qt.ColorScheme:  # noqa: N802
+        """What the system wants."""
+        return self._scheme
+
+    def setColorScheme(self, scheme: Qt.ColorScheme) -> None:  # noqa: N802
+        """The application wants another one."""
+        self.asked.append(scheme)
+
+    def unsetColorScheme(self) -> None:  # noqa: N802
+        """The application follows the system."""
+        self.asked.append(None)
+
+    def accessibility(self) -> SystemHints:
+        """The part that knows of contrast."""
+        return self
+
+    def contrastPreference(self) -> Qt.ContrastPreference:  # noqa: N802
+        """Whether the system asks for more contrast."""
+        return self.contrast

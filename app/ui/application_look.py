@@ -6,9 +6,7 @@ menus, scroll bars, tooltips) and whatever asks the palette. Knows no panel.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QColor, QPalette
@@ -40,7 +38,6 @@ _ROLES = {
     QPalette.ColorRole.Shadow: "line_strong",
     QPalette.ColorRole.Accent: "accent",
 }
-_SHEET_ICONS = {"down": "text2", "up": "text2"}
 
 
 def palette_of(theme: Theme) -> QPalette:
@@ -62,11 +59,8 @@ class ApplicationLook(QObject):
         self._application = application
         self._theme = theme
         self._template = (resources() / "themes" / "controls.qss.in").read_text("utf-8")
-        # A style sheet can't tint: it is given files in the theme's colours.
-        self._folder = tempfile.TemporaryDirectory(prefix="octet-look-")
         application.setStyle(QStyleFactory.create("Fusion"))
         theme.changed.connect(self.apply)
-        application.aboutToQuit.connect(self._folder.cleanup)
         self.apply()
 
     @Slot()
@@ -80,13 +74,6 @@ class ApplicationLook(QObject):
 
     def _sheet(self) -> str:
         theme = self._theme
-        folder = Path(self._folder.name)
-        scheme = "dark" if theme.is_dark else "light"
-        tinted = folder / scheme
-        tinted.mkdir(exist_ok=True)
-        for name, token in _SHEET_ICONS.items():
-            colour = getattr(theme.colours, token)
-            (tinted / f"{name}.svg").write_bytes(theme.icons.file_with_colour(name, colour))
-        lengths = {"h": theme.px(34) - 2, "r8": theme.px(8), "p10": theme.gap(10)}
-        lengths |= {"p9": theme.gap(10) - 1, "i16": theme.px(16), "i14": theme.px(14)}
-        return self._template.format(dir=tinted.as_posix(), **lengths, **asdict(theme.colours))
+        lengths = {"h": theme.px(34) - 2, "r8": theme.px(8)}
+        lengths |= {"p10": theme.gap(10), "p9": theme.gap(10) - 1}
+        return self._template.format(**lengths, **asdict(theme.colours))

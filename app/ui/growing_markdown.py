@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 
 from markdown_it import MarkdownIt
 
-from app.ui.markdown import Block, parse_parts
+from app.ui.markdown import Block, parse_parts, with_plain_line_ends
 
-# As the parser counts lines: a model may well write a carriage return.
-_LINE_END = re.compile(r"\r\n?|\n")
 # The beginnings of lines that may still become a marker, a fence, a rule or an underline.
 _UNDECIDED = re.compile(r"[ >]*(\d{1,9}[.)]?|[-*+_#=`~|>: ]*)$")
 _TABLE_HEAD = re.compile(r"(?:^|\n\n)(\|[^\n]*(?:\n[|\-: ]*)?)$")
@@ -39,7 +36,7 @@ class GrowingMarkdown:
 
     def append(self, text: str) -> Growth:
         """Add text and parse the tail."""
-        self._tail += text
+        self._tail += with_plain_line_ends(text)
         return self._parse(self._tail[: _shown_length(self._tail)], is_growing=True)
 
     def finish(self) -> Growth:
@@ -59,8 +56,7 @@ class GrowingMarkdown:
         return Growth(settled, open_blocks)
 
     def _drop_lines(self, count: int) -> None:
-        ends = [match.end() for match in islice(_LINE_END.finditer(self._tail), count)]
-        self._tail = self._tail[ends[-1] :] if ends else self._tail
+        self._tail = "\n".join(self._tail.split("\n")[count:])
 
 
 def _shown_length(tail: str) -> int:

@@ -41,10 +41,6 @@ class IconShelf:
         """The same for controls of Qt's own (menus, the window)."""
         return QIcon(self.pixmap(name, colour, size, ratio))
 
-    def file_with_colour(self, name: str, colour: str) -> bytes:
-        """The SVG's text in that colour, for style sheets, which need a file."""
-        return self._source(name).replace(b"currentColor", colour.encode())
-
     def _source(self, name: str) -> bytes:
         if name not in self._sources:
             self._sources[name] = (self._folder / f"{name}.svg").read_bytes()
@@ -56,7 +52,9 @@ class IconShelf:
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        renderer = QSvgRenderer(QByteArray(self.file_with_colour(name, colour)))
+        renderer = QSvgRenderer(
+            QByteArray(self._source(name).replace(b"currentColor", colour.encode()))
+        )
         renderer.render(painter, QRectF(0, 0, size, size))
         painter.end()
         return pixmap

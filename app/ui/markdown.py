@@ -117,7 +117,13 @@ def parse_parts(parser: MarkdownIt, text: str, first_number: int | None = None) 
 
 def parse_blocks(parser: MarkdownIt, text: str) -> tuple[Block, ...]:
     """All blocks of a text that doesn't grow any more."""
-    return tuple(block for part in parse_parts(parser, text) for block in part.blocks)
+    parts = parse_parts(parser, with_plain_line_ends(text))
+    return tuple(block for part in parts for block in part.blocks)
+
+
+def with_plain_line_ends(text: str) -> str:
+    """The text as the parser counts its lines: models do write carriage returns."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class _Reader:

@@ -156,6 +156,8 @@ class SettingsWindow(ChildWindow):
         self._slider.setAccessibleName(TEXT_SIZE_PERCENT.title)
         self._percent.setAccessibleName(f"{TEXT_SIZE_PERCENT.title} in percent")
         self._percent.setSuffix(" %")
+        self._percent.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self._percent.setAlignment(Qt.AlignmentFlag.AlignRight)
         for control in (self._slider, self._percent):
             control.setRange(round(low), round(high))
             control.setSingleStep(10)

@@ -11,7 +11,14 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QGuiApplication
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QFontMetricsF,
+    QGuiApplication,
+    QStyleHints,
+)
 
 from app.core.paths import resources
 from app.ui.icons import IconShelf
@@ -164,12 +171,18 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, mode: str = "system", text_size_percent: int = 100) -> None:
+    def __init__(
+        self,
+        mode: str = "system",
+        text_size_percent: int = 100,
+        hints: QStyleHints | None = None,
+    ) -> None:
+        """`mode` is "system", "light" or "dark"; `hints` are the application's."""
         super().__init__()
         self.icons = IconShelf(resources() / "icons")
         self._mode = mode
         self._percent = text_size_percent
-        self._hints = QGuiApplication.styleHints()
+        self._hints = hints or QGuiApplication.styleHints()
         self._hints.colorSchemeChanged.connect(self._take_system_colours)
         self._fonts: dict[TypeRole, QFont] = {}
         self._colours = LIGHT
