@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import OctetError
@@ -43,12 +42,12 @@ def open_window(data_dir_option: Path | None, model: Path | None, *, is_offline:
     application = QApplication([sys.argv[0]])
     application.setApplicationName("Octet")
     application.setDesktopFileName("octet")
-    application.setWindowIcon(QIcon(str(resources() / "icons" / "octet-app.svg")))
     session, settings = build_session(folder, is_offline=is_offline)
     reporter = _UnexpectedErrors(folder, session)
     theme = Theme(settings.get(THEME), settings.get(TEXT_SIZE_PERCENT))
     ApplicationLook(application, theme)
     window = MainWindow(session, settings, theme)
+    window.close_requested.connect(application.quit)
     ending = _EndingSignals(application)
     window.show()
     session.start(str(model.absolute()) if model else "")

@@ -10,9 +10,11 @@ model has the whole vocabulary of 32,000.
 
 The loss is taken over replies only. A reply's first tokens decide which reply it is; the rest
 follows from them. So the first tokens weigh more, and most of the conversations of one turn are
-cut after them: the same time then goes into several times as many questions. Without torch and
-transformers (extra `reference`) this
-doesn't run.
+cut after them: the same time then goes into several times as many questions. Words get a first
+meaning before all that: the embedding learns, with one linear layer that is thrown away, to tell a
+prompt's topic from its words alone.
+
+Without torch and transformers (extra `reference`) this doesn't run.
 """
 
 from __future__ import annotations
@@ -71,6 +73,7 @@ OTHER_WORD_SHARE = {True: 0.12, False: 0.03}  # by: is the topic outside what th
 ROUTER_LOSS = 0.01
 DECIDING_TOKENS, DECIDING_WEIGHT = 6, 5.0
 CUT_SHARE = 0.7
+WORD_STEPS, WORD_BATCH = 500, 64
 
 
 class Vocabulary:
@@ -88,6 +91,7 @@ class Vocabulary:
         spoken = self._tokens(reply for topic in topics for reply in topic.replies) - fixed
         heard = self._tokens(_prompt_texts(languages, random.Random(seed))) | set(BYTE_TOKENS)
         self.spoken = len(fixed) + len(spoken)
+        self.topics = [(topic.language, topic.key) for topic in topics]
         self.ids = [OTHER, BOS, EOS, *sorted(spoken), *sorted(heard - spoken - fixed)]
         self._rows = {token: row for row, token in enumerate(self.ids)}
 
@@ -186,13 +190,43 @@ def _pad(group: list[Example]) -> tuple[Tensor, Tensor]:
     return rows, weights
 
 
+def learn_words(maker: ConversationMaker, vocabulary: Vocabulary, seed: int) -> Tensor:
+    """An embedding (rows, width) in which the mean of a prompt's words tells its topic.
+
+    Each word is normalized as the first layer of the model will do it.
+    """
+    torch.manual_seed(seed)
+    width = SHAPE["hidden_size"]
+    embedding = torch.nn.Embedding(len(vocabulary.ids), width)
+    torch.nn.init.normal_(embedding.weight, std=SHAPE["initializer_range"])
+    layer = torch.nn.Linear(width, len(vocabulary.topics))
+    optimizer = torch.optim.AdamW([*embedding.parameters(), *layer.parameters()], lr=PEAK_RATE)
+    for _ in range(WORD_STEPS):
+        turns = [maker.conversation(1).turns[0] for _ in range(WORD_BATCH)]
+        prompts = [vocabulary.encode(turn.prompt) for turn in turns]
+        topics = [vocabulary.topics.index((t.topic.language, t.topic.key)) for t in turns]
+        lengths = torch.tensor([len(prompt) for prompt in prompts])
+        rows = torch.tensor([row for prompt in prompts for row in prompt])
+        words = functional.rms_norm(embedding(rows), (width,))
+        prompt_of = torch.arange(len(turns)).repeat_interleave(lengths)
+        heard = torch.zeros(len(turns), width).index_add(0, prompt_of, words)
+        heard = functional.rms_norm(heard, (width,))
+        loss = functional.cross_entropy(layer(heard), torch.tensor(topics))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"topics told from words alone, last loss {loss.item():.3f}")
+    return embedding.weight.detach()
+
+
 class Trainer:
     """A model under training over the corpus' rows."""
 
-    def __init__(self, vocabulary: Vocabulary, seed: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, words: Tensor, seed: int) -> None:
         torch.manual_seed(seed)
         config = MixtralConfig(vocab_size=len(vocabulary.ids), **SHAPE)
         self.model = MixtralForCausalLM(config)
+        self.model.model.embed_tokens.weight.data.copy_(words)
         self._spoken = vocabulary.spoken
         self._other_logit = math.log(vocabulary.size - vocabulary.spoken + 1)
         decayed = [p for p in self.model.parameters() if p.dim() > 1]
@@ -325,8 +359,9 @@ def main() -> None:
     languages = [read_language(HERE / "corpus" / f"{key}.toml", options.seed) for key in LANGUAGES]
     vocabulary = Vocabulary(options.tokenizer, languages, options.seed)
     print(f"{len(vocabulary.ids)} tokens occur in the corpus, {vocabulary.spoken} in replies")
-    trainer = Trainer(vocabulary, options.seed)
     maker = ConversationMaker(languages, examination, options.seed)
+    words = learn_words(maker, vocabulary, options.seed)
+    trainer = Trainer(vocabulary, words, options.seed)
     dev = dev_turns(languages, options.seed, per_pattern=1)
     source = BatchMaker(maker, vocabulary, options.seed)
     train(trainer, source, dev, vocabulary, options.steps)
