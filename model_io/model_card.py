@@ -8,7 +8,7 @@ bytes, so the gguf package applies them. Knows no tensor and writes no file.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,15 @@ import gguf
 import yaml  # type: ignore[import-untyped]  # gguf reads cards with it
 
 from model_io.errors import MetadataError
-from model_io.gguf_values import Item, Metadata, MetadataValue, ValueKind, float32, string, uint32
+from model_io.gguf_values import (
+    STRUCT_CODES,
+    Metadata,
+    MetadataValue,
+    ValueKind,
+    float32,
+    string,
+    uint32,
+)
 from model_io.model_config import MixtralConfig
 
 _ARCHITECTURE = "llama"
@@ -25,7 +33,8 @@ _QUANTIZATION_VERSION = 2  # GGML_QNT_VERSION
 
 # The package checks little of what stands in the files: each of these means "not like that".
 _MISREADINGS = (
-    yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError, OSError,
+    yaml.YAMLError, struct.error, ArithmeticError, ValueError, TypeError, AttributeError,
+    LookupError, RecursionError, OSError,
 )  # fmt: skip
 
 
@@ -82,7 +91,7 @@ def _read_card(folder: Path, counts: ParameterCounts) -> Metadata:
         return {key: _typed(entry) for key, entry in writer.kv_data[0].items()}
     except _MISREADINGS as error:
         problem = f"describes its model in a way that can't be understood ({error})"
-        remedy = "correct the first lines of its README.md or remove that file"
+        remedy = "correct or remove its README.md and generation_config.json"
         raise MetadataError(folder, problem, remedy) from None
 
 
@@ -94,20 +103,24 @@ def _add_sampling(card: Any, folder: Path) -> None:  # noqa: ANN401  gguf has no
 
 
 def _typed(entry: Any) -> MetadataValue:  # noqa: ANN401  gguf has no types
-    """A value of the gguf package as ours; arrays get the kind of their items."""
-    if entry.type is not gguf.GGUFValueType.ARRAY:
-        return _checked(ValueKind(entry.type), entry.value)
-    items: Sequence[Item] = entry.value
-    kinds = {gguf.GGUFValueType.get_type(item) for item in items}
-    if len(kinds) != 1:
-        raise ValueError("a list of several kinds")
-    return MetadataValue(ValueKind(kinds.pop()), tuple(items))
+    """A value of the gguf package as ours.
+
+    Cards hold numbers and lists where a text is meant ("version: 2"), and YAML reads the language
+    "no" as False; llama.cpp fails on them, here they become the texts that were meant.
+    """
+    kind = ValueKind(entry.type)
+    if kind is ValueKind.ARRAY:
+        return MetadataValue(ValueKind.STRING, tuple(map(_text, entry.value)))
+    if kind is ValueKind.STRING:
+        return MetadataValue(kind, _text(entry.value))
+    struct.pack("<" + STRUCT_CODES[kind], entry.value)  # raises for what is no such number
+    return MetadataValue(kind, entry.value)
 
 
-def _checked(kind: ValueKind, value: Item) -> MetadataValue:
-    if isinstance(value, str | bytes) != (kind is ValueKind.STRING):
-        raise ValueError(f"{value!r} is no {kind.name.lower()}")
-    return MetadataValue(kind, value)
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return "no" if value is False else str(value)
 
 
 def _describe_sizes(config: MixtralConfig, file_type: int) -> Metadata:

@@ -186,10 +186,16 @@ CASES = {
     ),
     "added tokens": (replace("added_tokens.json", b'{"a": -1}'), TokenizerError, "'a' no valid id"),
     "tokenizer.json": (replace("tokenizer.json", b"[1]"), TokenizerError, "can't be understood"),
-    "card": (replace("README.md", b"---\na: [\n---\n"), MetadataError, "correct the first lines"),
+    "card": (replace("README.md", b"---\na: [\n---\n"), MetadataError, "remove its README.md"),
     "card is binary": (replace("README.md", b"---\n\xff"), MetadataError, "README.md"),
-    "version is a number": (
-        replace("README.md", b"---\nversion: 2\n---"), MetadataError, "no string",
+    "sampling": (
+        replace("generation_config.json", b'{"temperature": "hot"}'), MetadataError, "understood",
+    ),
+    "sampling of another size": (
+        replace("generation_config.json", b'{"top_k": 1e99}'), MetadataError, "can't be understood",
+    ),
+    "generation config is a list": (
+        replace("generation_config.json", b"[]"), MetadataError, "can't be understood",
     ),
     "no shard": (remove(SECOND), MissingFileError, f"{SECOND} is missing; download it"),
     "no index, no shard": (

@@ -1,0 +1,61 @@
+"""The entries that describe a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model_io.gguf_values import string, uint32
+from model_io.model_card import ParameterCounts, describe_model, rewrite_as_quantized
+from tests.model_io.test_quant_types import REAL
+
+COUNTS = ParameterCounts(46_702_792_704, 1_604_587_520, 45_097_156_608 // 8, 8)
+
+
+def describe(folder: Path, card: str) -> dict[str, object]:
+    """What the entries of a model with this README.md say."""
+    folder.mkdir()
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    return {key: value.items for key, value in describe_model(folder, REAL, COUNTS, 15).items()}
+
+
+def test_the_folder_names_the_model(tmp_path: Path) -> None:
+    """As llama.cpp takes a name apart."""
+    found = describe(tmp_path / "Mixtral-8x7B-Instruct-v0.1", "No card.")
+    assert found["general.name"] == "Mixtral 8x7B Instruct v0.1"
+    assert found["general.basename"] == "Mixtral"
+    assert found["general.size_label"] == "8x7B"
+    assert found["general.finetune"] == "Instruct"
+    assert found["general.version"] == "v0.1"
+
+
+def test_the_card_overrules_the_folder(tmp_path: Path) -> None:
+    """Its front matter carries name, author, description and licence into the file."""
+    lines = ["---", "name: Octet demo", "author: Octet", "description: A small one", "license: mit"]
+    found = describe(tmp_path / "x", "\n".join([*lines, "---"]))
+    keys = ("name", "author", "description", "license")
+    assert [found[f"general.{key}"] for key in keys] == [
+        "Octet demo", "Octet", "A small one", "mit",
+    ]  # fmt: skip
+
+
+def test_cards_in_the_wrong_types_mean_texts(tmp_path: Path) -> None:
+    """Numbers, lists, and the language that YAML takes for a no."""
+    card = "---\nversion: 2\nauthor: [Ada, Bo]\nlanguages: [en, no]\n---\n"
+    found = describe(tmp_path / "x", card)
+    assert found["general.version"] == "2"
+    assert found["general.author"] == "Ada, Bo"
+    assert found["general.languages"] == ("en", "no")
+
+
+def test_quantizing_moves_two_entries_to_the_end() -> None:
+    """As llama-quantize removes them and sets them again."""
+    before = {
+        "general.file_type": uint32(32),
+        "general.quantization_version": uint32(2),
+        "tokenizer.ggml.model": string("llama"),
+    }
+    after = rewrite_as_quantized(before, 15)
+    assert list(after) == [
+        "tokenizer.ggml.model", "general.quantization_version", "general.file_type",
+    ]  # fmt: skip
+    assert after["general.file_type"] == uint32(15)
