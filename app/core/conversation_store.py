@@ -25,12 +25,23 @@ from app.core.conversation import (
 from app.core.message_rows import REPLY_COLUMNS, clean_text, message_of, reply_values
 from app.core.titles import NEW_CHAT_TITLE, title_of
 
-_BRANCH = """
+_SHOWN_BRANCH = """
 WITH RECURSIVE branch (id, depth) AS (
     SELECT selected_root_id, 0 FROM conversation WHERE id = ?
     UNION ALL
     SELECT m.selected_child_id, branch.depth + 1 FROM branch JOIN message AS m ON m.id = branch.id
 )
+"""
+
+_BRANCH_OF_LEAF = """
+WITH RECURSIVE branch (id, depth) AS (
+    SELECT ?, 0
+    UNION ALL
+    SELECT m.parent_id, branch.depth - 1 FROM branch JOIN message AS m ON m.id = branch.id
+)
+"""
+
+_MESSAGES_OF_BRANCH = """
 SELECT m.*,
     (SELECT count(*) FROM message AS s WHERE s.conversation_id = m.conversation_id
         AND s.parent_id IS m.parent_id AND s.id <= m.id) AS version,
@@ -54,6 +65,14 @@ class Draft:
 
     text: str = ""
     waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReply:
+    """The ids of a reply that was begun, and of its conversation."""
+
+    conversation_id: int
+    reply_id: int
 
 
 class ConversationStore:
@@ -114,14 +133,11 @@ class ConversationStore:
 
     def load_conversation(self, conversation_id: int) -> Conversation | None:
         """The conversation with the branch that was shown last; None if there is none."""
-        with explained(self.path):
-            row = self.connection.execute(
-                "SELECT id, title, changed_at FROM conversation WHERE id = ?", (conversation_id,)
-            ).fetchone()
-            if row is None:
-                return None
-            branch = self.connection.execute(_BRANCH, (conversation_id,))
-            return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
+        return self._load(conversation_id, _SHOWN_BRANCH, conversation_id)
+
+    def load_branch(self, conversation_id: int, leaf_id: int) -> Conversation | None:
+        """The conversation with the branch that ends with the message `leaf_id`."""
+        return self._load(conversation_id, _BRANCH_OF_LEAF, leaf_id)
 
     def load_draft(self, conversation_id: int) -> Draft:
         """What was written in that chat and not yet saved as a message; 0 is the new chat."""
@@ -135,14 +151,14 @@ class ConversationStore:
 
     def begin_turn(
         self, conversation_id: int, parent_id: int | None, text: str, model_name: str
-    ) -> int:
+    ) -> NewReply:
         """Save a user's message below `parent_id`, and an empty reply that grows below it.
 
         `conversation_id` 0 makes a new conversation, and so does one whose parent another window
         has removed. `parent_id` None makes a root; the title follows the newest one until the user
         renames the conversation. What waited in the chat, and a draft that is `text`, are gone with
         it; another draft goes with the conversation.
-        Returns the conversation's id; its branch now ends with the two messages.
+        The branch that is shown ends with the two messages now.
         """
         with self._writing() as execute:
             if not self._has_place(conversation_id, parent_id):
@@ -150,7 +166,7 @@ class ConversationStore:
             else:
                 owner_id = conversation_id
             message_id = self._insert_message(owner_id, parent_id, Role.USER, text)
-            self._insert_message(owner_id, message_id, Role.ASSISTANT, "", model_name)
+            reply_id = self._insert_message(owner_id, message_id, Role.ASSISTANT, "", model_name)
             if parent_id is None:
                 title = "UPDATE conversation SET title = ? WHERE id = ? AND title_is_own = 0"
                 execute(title, (title_of(text), owner_id))
@@ -159,17 +175,21 @@ class ConversationStore:
             execute(move, (owner_id, conversation_id))
             self._touch(owner_id)
             self.changed_ids.add(conversation_id)
-        return owner_id
+        return NewReply(owner_id, reply_id)
 
-    def begin_reply(self, conversation_id: int, parent_id: int, model_name: str) -> None:
+    def begin_reply(self, conversation_id: int, parent_id: int, model_name: str) -> NewReply:
         """Save an empty reply that grows below the message `parent_id`, beside earlier ones.
 
-        The branch ends with it from now on. Nothing happens if another window has removed them.
+        The branch that is shown ends with it now. If another window has removed the conversation,
+        nothing is saved and the reply's id is 0.
         """
         with self._writing():
-            if self._has_place(conversation_id, parent_id):
-                self._insert_message(conversation_id, parent_id, Role.ASSISTANT, "", model_name)
-                self._touch(conversation_id)
+            if not self._has_place(conversation_id, parent_id):
+                return NewReply(conversation_id, 0)
+            role = Role.ASSISTANT
+            reply_id = self._insert_message(conversation_id, parent_id, role, "", model_name)
+            self._touch(conversation_id)
+        return NewReply(conversation_id, reply_id)
 
     def write_reply(self, message: Message) -> None:
         """Save all of a reply that grows or has ended: text, state, ids and figures."""
@@ -228,6 +248,16 @@ class ConversationStore:
     def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         with explained(self.path), transaction(self.connection):
             yield self.connection.execute
+
+    def _load(self, conversation_id: int, branch_sql: str, key: int) -> Conversation | None:
+        with explained(self.path):
+            row = self.connection.execute(
+                "SELECT id, title, changed_at FROM conversation WHERE id = ?", (conversation_id,)
+            ).fetchone()
+            if row is None:
+                return None
+            branch = self.connection.execute(branch_sql + _MESSAGES_OF_BRANCH, (key,))
+            return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
 
     def _has_place(self, conversation_id: int, parent_id: int | None) -> bool:
         table, key = ("conversation", conversation_id)

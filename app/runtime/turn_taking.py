@@ -26,6 +26,7 @@ from app.runtime.facts import SessionState
 from app.runtime.model_loader import ModelLoader
 from app.runtime.prompting import prompt_of, sampling_of
 from app.runtime.store_thread import StoreThread
+from app.runtime.turn_saving import TurnSaved, TurnSaver
 from app.runtime.waiting_messages import WaitingMessages
 
 _WORKING = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
@@ -62,6 +63,7 @@ class TurnTaking(QObject):
         self.state = SessionState.NO_MODEL
         self._settings = settings
         self._store = store
+        self._saver = TurnSaver(store)
         self._shelf = shelf
         self._loader = loader
         self._answering = answering
@@ -103,14 +105,17 @@ class TurnTaking(QObject):
         """Let the model answer the message before the reply `message_id` once more."""
         reply = self._find(message_id, Role.ASSISTANT)
         if reply is not None and reply.parent_id is not None:
-            self._do_next(partial(self._begin_version, reply, reply.parent_id))
+            self._do_next(partial(self._answer_again, reply))
 
     def edit_message(self, message_id: int, text: str) -> None:
         """Put another version beside the user's message `message_id`, and answer it."""
         message, text = self._find(message_id, Role.USER), text.strip()
-        if message is not None and text:
-            turn = partial(self._begin_turn, message.conversation_id, message.parent_id, text)
-            self._do_next(turn)
+        if message is None or not text:
+            return
+        if self._is_ready or self.state in _WORKING:
+            self._do_next(partial(self._begin_edited, message, text))
+        else:  # saved all the same: words never wait for a model
+            self._edit(message, text, self._begin_later)
 
     def continue_reply(self, message_id: int) -> None:
         """Let a stopped reply at the end of the branch go on."""
@@ -161,76 +166,54 @@ class TurnTaking(QObject):
     def _send_first_waiting(self) -> None:
         conversation_id, text = self._waiting.take_first()
         self._shelf.forget_waiting(conversation_id)
-        self._set_state(SessionState.READING)
-        self._store.run(
-            lambda store: store.load_conversation(conversation_id),
-            partial(self._append_turn, conversation_id, text),
-        )
-
-    def _append_turn(
-        self, conversation_id: int, text: str, conversation: Conversation | None
-    ) -> None:
-        branch = conversation.branch if conversation else ()
-        parent_id = branch[-1].message_id if branch else None
-        self._begin_turn(conversation_id if branch else 0, parent_id, text)
         self._show_queue()
-
-    def _begin_turn(self, conversation_id: int, parent_id: int | None, text: str) -> None:
         self._set_state(SessionState.READING)
-        name = self._loader.model_name
-        self._store.run(
-            lambda store: store.begin_turn(conversation_id, parent_id, text, name),
-            partial(self._load_turn, conversation_id),
-        )
+        self._saver.append(conversation_id, text, self._loader.model_name, self._begin_reply)
 
-    def _begin_version(self, reply: Message, parent_id: int) -> None:
-        if not reply.text:
-            self._resume(reply)  # an empty reply is no version worth keeping
-            return
+    def _begin_edited(self, message: Message, text: str) -> None:
         self._set_state(SessionState.READING)
-        owner_id, name = reply.conversation_id, self._loader.model_name
-        self._store.run(lambda store: store.begin_reply(owner_id, parent_id, name))
-        self._load_turn(owner_id, owner_id)
+        self._edit(message, text, self._begin_reply)
+
+    def _edit(self, message: Message, text: str, then: TurnSaved) -> None:
+        owner_id, parent_id = message.conversation_id, message.parent_id
+        self._saver.add(owner_id, parent_id, text, self._loader.model_name, then)
+
+    def _answer_again(self, reply: Message) -> None:
+        self._set_state(SessionState.READING)
+        self._saver.answer_again(reply, self._loader.model_name, self._begin_reply)
 
     def _resume(self, reply: Message) -> None:
         self._set_state(SessionState.READING)
-        resumed = replace(reply, state=MessageState.GROWING, model_name=self._loader.model_name)
-        self._store.run(lambda store: store.write_reply(resumed))
-        self._load_turn(reply.conversation_id, reply.conversation_id)
-
-    def _load_turn(self, asked_id: int, conversation_id: int) -> None:
-        self._store.run(
-            lambda store: store.load_conversation(conversation_id),
-            partial(self._begin_reply, asked_id),
-        )
+        self._saver.resume(reply, self._loader.model_name, self._begin_reply)
 
     def _begin_reply(self, asked_id: int, conversation: Conversation | None) -> None:
         """The user's words are on the disk: now the engine may be asked."""
         model = self._loader.model
         if conversation is None or model is None:
             self._take_turn_back()
-            return
-        *before, reply = conversation.branch
-        reply = replace(reply, state=MessageState.GROWING)
-        conversation = replace(conversation, branch=(*before, reply))
-        self.notice_cleared.emit(notices.REPLY)
-        self._failed_reply_id = 0
-        self._shelf.begin_turn(conversation, asked_id)
-        if not self._loader.is_loaded:
-            self._begin_later(replace(reply, state=MessageState.CUT_OFF))
-            return
-        prompt = prompt_of(conversation.branch, self._settings)
-        self._answering.begin(reply, prompt, sampling_of(self._settings), model)
-        if self._stop_is_wanted:
-            self._answering.stop()
+        elif not self._loader.is_loaded:  # the engine has died meanwhile
+            self._take_turn_back()
+            self._begin_later(asked_id, conversation)
+        else:
+            self.notice_cleared.emit(notices.REPLY)
+            self._failed_reply_id = 0
+            self._shelf.begin_turn(conversation, asked_id)
+            prompt = prompt_of(conversation.branch, self._settings)
+            sampling = sampling_of(self._settings)
+            self._answering.begin(conversation.branch[-1], prompt, sampling, model)
+            if self._stop_is_wanted:
+                self._answering.stop()
 
-    def _begin_later(self, reply: Message) -> None:
-        """The engine has died while the turn was saved: the reply waits for the next engine."""
-        self._store.run(lambda store: store.write_reply(reply))
-        self._shelf.end_reply(reply)
-        self.reply_finished.emit(reply)
-        self._next = partial(self._resume, reply)
-        self._take_turn_back()
+    def _begin_later(self, asked_id: int, conversation: Conversation | None) -> None:
+        """The user's words are on the disk, and nobody is there to answer yet."""
+        if conversation is not None:
+            reply = replace(conversation.branch[-1], state=MessageState.CUT_OFF)
+            self._store.run(lambda store: store.write_reply(reply))
+            self._shelf.begin_turn(conversation, asked_id)
+            self._shelf.end_reply(reply)
+            self.reply_finished.emit(reply)
+            self._next = partial(self._resume, reply)
+            self._go_on()
 
     # --- what the parts tell -----------------------------------------------------------------
 

@@ -66,7 +66,9 @@ def keeper(disk: Disk, news: list[News]) -> Iterator[ConversationKeeper]:
 
 
 def begin(keeper: ConversationKeeper, text: str, conversation_id: int = 0) -> int:
-    return keeper.run(lambda store: store.begin_turn(conversation_id, None, text, "m"))
+    return keeper.run(
+        lambda store: store.begin_turn(conversation_id, None, text, "m").conversation_id
+    )
 
 
 def titles(keeper: ConversationKeeper) -> list[str]:
@@ -101,7 +103,7 @@ def test_ids_given_in_memory_are_kept_on_the_disk(keeper: ConversationKeeper, di
     disk.set_full(True)
     mine = begin(keeper, LONG)
     other = ConversationStore.open(disk.path)
-    others = other.begin_turn(0, None, "other", "m")
+    others = other.begin_turn(0, None, "other", "m").conversation_id
     other.close()
     disk.set_full(False)
     keeper.retry()
@@ -165,7 +167,9 @@ def test_what_a_damaged_file_still_holds_is_restored(tmp_path: Path, news: list[
     path = tmp_path / "chats.sqlite3"
     store = ConversationStore.open(path)
     text = "word " * 4000 + "mark{} " + "word " * 4000
-    ids = [store.begin_turn(0, None, f"{n} {text.format(n)}", "m") for n in range(6)]
+    ids = [
+        store.begin_turn(0, None, f"{n} {text.format(n)}", "m").conversation_id for n in range(6)
+    ]
     store.close()
     overwrite_page(path, b"word mark3 word")
     keeper = ConversationKeeper(path, news.append)

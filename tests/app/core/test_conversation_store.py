@@ -47,9 +47,16 @@ def add_turn(
     parent = None
     if conversation_id:
         parent = load(store, conversation_id).branch[-1].message_id
-    conversation_id = store.begin_turn(conversation_id, parent, question, "Octet demo")
+    conversation_id = begin(store, conversation_id, parent, question, "Octet demo")
     finish(store, load(store, conversation_id).branch[-1], answer)
     return load(store, conversation_id)
+
+
+def begin(
+    store: ConversationStore, conversation_id: int, parent_id: int | None, text: str, model: str
+) -> int:
+    """A turn whose reply grows; the conversation's id."""
+    return store.begin_turn(conversation_id, parent_id, text, model).conversation_id
 
 
 def finish(store: ConversationStore, reply: Message, text: str) -> None:
@@ -69,7 +76,7 @@ def hits(store: ConversationStore, word: str) -> list[int]:
 
 def test_first_message_makes_the_conversation(store: ConversationStore) -> None:
     """The user's message and the growing reply are in the branch, each with its place."""
-    conversation_id = store.begin_turn(0, None, "Hello", "Octet demo")
+    conversation_id = begin(store, 0, None, "Hello", "Octet demo")
     question, reply = load(store, conversation_id).branch
 
     assert (question.role, question.text, question.state) == (
@@ -83,7 +90,7 @@ def test_first_message_makes_the_conversation(store: ConversationStore) -> None:
 
 def test_everything_is_there_after_reopening(store: ConversationStore, path: Path) -> None:
     """Text, ids, hash, figures and state survive closing and opening the file."""
-    conversation_id = store.begin_turn(0, None, "Grüße 🙂\x00", "m")
+    conversation_id = begin(store, 0, None, "Grüße 🙂\x00", "m")
     reply = replace(
         load(store, conversation_id).branch[-1],
         text="Guten Tag",
@@ -103,7 +110,7 @@ def test_everything_is_there_after_reopening(store: ConversationStore, path: Pat
 
 def test_another_process_sees_a_message_at_once(store: ConversationStore, path: Path) -> None:
     """What a writing method saved is committed when it returns."""
-    conversation_id = store.begin_turn(0, None, "Hello", "m")
+    conversation_id = begin(store, 0, None, "Hello", "m")
     other = ConversationStore.open_as_it_is(path)
 
     assert texts(load(other, conversation_id)) == ["Hello", ""]
@@ -153,6 +160,20 @@ def test_another_answer_is_a_version_of_the_reply(store: ConversationStore) -> N
     assert load(store, conversation_id).branch[-1].text == "1."
 
 
+def test_branch_of_a_reply_is_there_whatever_is_shown(store: ConversationStore) -> None:
+    """A reply goes on in its own branch while the user looks at another."""
+    first = add_turn(store, "One?", "1.")
+    chat = first.summary.conversation_id
+    begun = store.begin_turn(chat, None, "Uno?", "m")
+    store.show_version(chat, load(store, chat).branch[0].message_id, -1)
+    branch = store.load_branch(chat, begun.reply_id)
+
+    assert texts(load(store, chat)) == ["One?", "1."]
+    assert branch is not None
+    assert texts(branch) == ["Uno?", ""]
+    assert branch.branch[0].version == 2
+
+
 def test_version_of_a_message_that_is_gone_changes_nothing(store: ConversationStore) -> None:
     """Another window may have removed it."""
     conversation = add_turn(store, "One?", "1.")
@@ -163,7 +184,7 @@ def test_version_of_a_message_that_is_gone_changes_nothing(store: ConversationSt
 
 def test_growing_reply_is_read_as_cut_off(store: ConversationStore, path: Path) -> None:
     """After a crash what had been flushed is there, and the reply says that it was cut off."""
-    conversation_id = store.begin_turn(0, None, "Hello", "m")
+    conversation_id = begin(store, 0, None, "Hello", "m")
     reply = load(store, conversation_id).branch[-1]
     store.write_reply(replace(reply, text="Half a", state=MessageState.GROWING))
     store.connection.close()  # as a crash: nobody ends the reply
@@ -177,7 +198,7 @@ def test_growing_reply_is_read_as_cut_off(store: ConversationStore, path: Path) 
 
 def test_second_process_does_not_cut_a_growing_reply(store: ConversationStore, path: Path) -> None:
     """A reply that really grows says so again with its next flush."""
-    conversation_id = store.begin_turn(0, None, "Hello", "m")
+    conversation_id = begin(store, 0, None, "Hello", "m")
     reply = load(store, conversation_id).branch[-1]
     ConversationStore.open(path).close()
     store.write_reply(replace(reply, text="All of it", state=MessageState.COMPLETE))
@@ -214,7 +235,7 @@ def test_empty_bin_removes_only_what_is_old_and_in_it(store: ConversationStore) 
 
 def test_title_follows_the_first_message_until_renamed(store: ConversationStore) -> None:
     """An edit of the first message changes the title, unless the user gave one."""
-    conversation_id = store.begin_turn(0, None, "Why is the sky dark?", "m")
+    conversation_id = begin(store, 0, None, "Why is the sky dark?", "m")
     first = load(store, conversation_id).summary.title
     store.begin_turn(conversation_id, None, "Why is the sea blue?", "m")
     second = load(store, conversation_id).summary.title
@@ -227,7 +248,7 @@ def test_title_follows_the_first_message_until_renamed(store: ConversationStore)
 
 def test_draft_is_kept_for_each_chat(store: ConversationStore) -> None:
     """Also for the chat without a message."""
-    conversation_id = store.begin_turn(0, None, "Hello", "m")
+    conversation_id = begin(store, 0, None, "Hello", "m")
     store.save_draft(conversation_id, Draft("next", "waits"))
     store.save_draft(0, Draft("other"))
     drafts = [store.load_draft(chat) for chat in (0, conversation_id)]
@@ -240,9 +261,9 @@ def test_draft_is_kept_for_each_chat(store: ConversationStore) -> None:
 def test_sent_text_leaves_the_draft(store: ConversationStore) -> None:
     """In the same transaction, so that no crash can show it twice."""
     store.save_draft(0, Draft(" Hello\n"))
-    first = store.begin_turn(0, None, "Hello", "m")
+    first = begin(store, 0, None, "Hello", "m")
     store.save_draft(0, Draft("typed on", "Hello"))
-    second = store.begin_turn(0, None, "Hello", "m")
+    second = begin(store, 0, None, "Hello", "m")
 
     assert [store.load_draft(chat) for chat in (0, first)] == [Draft(), Draft()]
     assert store.load_draft(second) == Draft("typed on")
@@ -250,7 +271,7 @@ def test_sent_text_leaves_the_draft(store: ConversationStore) -> None:
 
 def test_index_finds_ended_messages_only(store: ConversationStore) -> None:
     """A growing reply is indexed once it has ended, and only with its last text."""
-    conversation_id = store.begin_turn(0, None, "Été à Évian", "m")
+    conversation_id = begin(store, 0, None, "Été à Évian", "m")
     question, reply = load(store, conversation_id).branch
     store.write_reply(replace(reply, text="wrong words", state=MessageState.GROWING))
     while_growing = hits(store, "wrong")
@@ -279,9 +300,11 @@ def test_words_for_a_chat_that_is_gone_make_a_new_one(store: ConversationStore) 
     store.move_to_bin(gone.summary.conversation_id)
     store.empty_bin(older_than_seconds=0)
     last = gone.branch[-1].message_id
-    conversation_id = store.begin_turn(gone.summary.conversation_id, last, "Hello", "m")
-    store.begin_reply(gone.summary.conversation_id, gone.branch[0].message_id, "m")
+    chat = gone.summary.conversation_id
+    conversation_id = begin(store, chat, last, "Hello", "m")
+    nothing = store.begin_reply(chat, gone.branch[0].message_id, "m")
 
+    assert store.load_branch(chat, nothing.reply_id) is None
     assert texts(load(store, conversation_id)) == ["Hello", ""]
     assert [s.conversation_id for s in store.list_conversations()] == [conversation_id]
 
@@ -295,7 +318,7 @@ def test_full_disk_is_a_sentence(store: ConversationStore) -> None:
     store.connection.execute("PRAGMA max_page_count = 100000")
 
     assert caught.value.refusal is Refusal.DISK_FULL
-    assert store.begin_turn(0, None, "x", "m") > 0
+    assert begin(store, 0, None, "x", "m") > 0
 
 
 def test_read_only_file_is_a_sentence(store: ConversationStore) -> None:
@@ -341,8 +364,7 @@ def test_two_stores_begin_turns_in_turn(store: ConversationStore, path: Path) ->
     """Two windows on one folder never get the same id."""
     other = ConversationStore.open(path)
     ids = [
-        writer.begin_turn(0, None, f"{number}", "m")
-        for number, writer in enumerate((store, other) * 5)
+        begin(writer, 0, None, f"{number}", "m") for number, writer in enumerate((store, other) * 5)
     ]
     other.close()
 

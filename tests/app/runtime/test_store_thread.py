@@ -30,7 +30,7 @@ def store(path: Path, qtbot: QtBot) -> Iterator[StoreThread]:
 
 
 def begin(text: str) -> Callable[[ConversationStore], int]:
-    return lambda store: store.begin_turn(0, None, text, "m")
+    return lambda store: store.begin_turn(0, None, text, "m").conversation_id
 
 
 def saved_titles(path: Path) -> list[str]:
