@@ -68,6 +68,7 @@ class ScriptedEngine:
     ends at once, or with `holds_loads` when `finish_load` is called.
 
     Attributes:
+        holds_loads: see above.
         dropped_messages: what it says of every prompt.
         hear: called with every request, on the thread that sends it.
     """
@@ -84,7 +85,7 @@ class ScriptedEngine:
         self.hear: Callable[[Request], None] = lambda request: None
         self._pieces = tuple(pieces)
         self._allowed = pieces_allowed
-        self._holds_loads = holds_loads
+        self.holds_loads = holds_loads
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._stopped: set[int] = set()
@@ -108,7 +109,7 @@ class ScriptedEngine:
                 self._open[request.job_id] = request
         if isinstance(request, Load):
             self._say(LoadProgressed(request.job_id, 500, 1000))
-            if not self._holds_loads:
+            if not self.holds_loads:
                 self.finish_load()
         elif isinstance(request, CountTokens):
             self._close(TokensCounted(request.job_id, count_words(request)))

@@ -81,12 +81,12 @@ def test_waiting_message_survives_a_restart_as_a_draft(house: House) -> None:
 
 def test_edit_is_saved_before_there_is_a_model(house: House) -> None:
     """It is on the disk at once, and answered when the model is loaded."""
-    session, facts = house.open_ready()
+    session, _ = house.open_ready()
     house.send(session, "Hi")
     chat = session.conversation.summary.conversation_id
     session.close()
     house.engines.holds_loads = True
-    again, facts = house.open()
+    again, _ = house.open()
     again.start()
     again.open_conversation(chat)
     house.until(lambda: texts(again) == ["Hi", REPLY])
@@ -105,14 +105,13 @@ def test_edit_is_saved_before_there_is_a_model(house: House) -> None:
 
 def test_edit_whose_model_cannot_be_loaded_is_kept(house: House) -> None:
     """Its reply is cut off, and can be asked for later."""
-    session, facts = house.open_ready()
+    session, _ = house.open_ready()
     house.send(session, "Hi")
-    house.engines.holds_loads = True
+    house.engines.last.holds_loads = True
     session.load_model(str(house.demo))
     session.edit_message(session.conversation.branch[0].message_id, "Good day")
     house.until(lambda: texts(session) == ["Good day", ""])
     session.cancel_load()
-    house.engines.holds_loads = False
     cut_off = session.conversation.branch[-1].state
     session.answer_again(session.conversation.branch[-1].message_id)
     house.until(lambda: texts(session) == ["Good day", REPLY])
