@@ -1,6 +1,6 @@
 """Trains the demo model from scratch and writes it as a Hugging Face Mixtral folder.
 
-    .venv/bin/python packaging/demo_model/train.py --out FOLDER [--minutes 60] [--seed 8]
+    .venv/bin/python packaging/demo_model/train.py --out FOLDER --tokenizer F [--steps 2200] [--seed 8]
 
 The model is transformers' own `MixtralForCausalLM`. It is trained over the tokens that occur in
 the corpus, plus one row that stands for all others: as input that row is met in place of random
@@ -352,7 +352,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the demo model.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--tokenizer", type=Path, required=True, help="the v1 tokenizer.model")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--seed", type=int, default=8)
     options = parser.parse_args()
     examination = Examination(HERE / "questions.toml")
