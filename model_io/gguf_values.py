@@ -57,11 +57,6 @@ class MetadataValue:
     kind: ValueKind
     items: Item | Sequence[Item]
 
-    @property
-    def is_array(self) -> bool:
-        """Whether the value is an array (texts are items, not arrays)."""
-        return not isinstance(self.items, bool | int | float | str | bytes)
-
 
 Metadata = dict[str, MetadataValue]
 """The entries of a header, in the order of the file."""

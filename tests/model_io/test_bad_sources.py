@@ -218,6 +218,14 @@ CASES = {
         lambda folder: [path.unlink() for path in folder.glob("model*")],
         MissingFileError, "has no model.safetensors",
     ),
+    "only PyTorch weights": (
+        lambda folder: [p.rename(p.with_suffix(".bin")) for p in folder.glob("model*")],
+        MissingFileError, "has its weights only as PyTorch files",
+    ),
+    "shard is a folder": (
+        lambda folder: (remove(SECOND)(folder), (folder / SECOND).mkdir()),
+        SafetensorsError, "can't be read: Is a directory",
+    ),
     "shard cut off": (cut_off, SafetensorsError, "is cut off: 100 of its"),
     "shard too long": (append, SafetensorsError, "holds bytes that belong to no tensor"),
     "shard empty": (replace(SECOND, b""), SafetensorsError, "is cut off in its first bytes"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from model_io.errors import OutputError
+from model_io.errors import NoRoomError, OutputError
 from model_io.gguf_reader import read_header
 from model_io.gguf_values import MetadataValue, ValueKind, boolean, float32, string, uint32
 from model_io.gguf_writer import FilePlan, TensorSpec, plan_file, write_file
@@ -62,5 +64,18 @@ def test_a_name_that_is_too_long_is_an_output_error(tmp_path: Path) -> None:
     """What the system refuses becomes a sentence."""
     file = write_file(tmp_path / ("x" * 250), FilePlan(b"", (), 0))
     with pytest.raises(OutputError, match="can't be written: File name too long"), file:
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_becomes_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others write to the disk, too; nothing of ours is left on it."""
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    file = write_file(tmp_path / "x", plan_file(METADATA, TENSORS))
+    with pytest.raises(NoRoomError, match="is on a disk that became full; free some space"), file:
         pass
     assert not list(tmp_path.iterdir())
