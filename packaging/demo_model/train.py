@@ -1,6 +1,6 @@
 """Trains the demo model from scratch and writes it as a Hugging Face Mixtral folder.
 
-    .venv/bin/python packaging/demo_model/train.py --out FOLDER --tokenizer F [--steps 2200] [--seed 8]
+    .venv/bin/python packaging/demo_model/train.py --tokenizer F --out FOLDER [--seed 8]
 
 The model is transformers' own `MixtralForCausalLM`. It is trained over the tokens that occur in
 the corpus, plus one row that stands for all others: as input that row is met in place of random
