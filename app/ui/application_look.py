@@ -76,4 +76,6 @@ class ApplicationLook(QObject):
         theme = self._theme
         lengths = {"h": theme.px(34) - 2, "r8": theme.px(8)}
         lengths |= {"p10": theme.gap(10), "p9": theme.gap(10) - 1}
+        lengths |= {f"s{length}": theme.px(length) for length in (4, 7, 14, 22)}
+        lengths["s9"] = theme.px(14) // 2 + 2  # a larger radius makes the handle square
         return self._template.format(**lengths, **asdict(theme.colours))

@@ -231,6 +231,7 @@ class Composer(QWidget):
         self.draft.last_message_requested.connect(self.last_message_requested)
         self.draft.height_changed.connect(self._lay_out)
         self.draft.textChanged.connect(self._take_text)
+        self.draft.textChanged.connect(self._timer.start)
         self.draft.focus_changed.connect(self.update)
 
     def _say(self, text: str, colour: str = "text2") -> None:
@@ -245,7 +246,6 @@ class Composer(QWidget):
         if not has_text and not self.send_button.stops:
             self._figure.setText("")
         self._lay_out()
-        self._timer.start()
 
     @Slot()
     def _tell_draft(self) -> None:

@@ -88,7 +88,7 @@ class ConversationList(QListView):
         """Enter opens, F2 renames, Delete moves to the bin, the menu key opens the menu."""
         index = self.currentIndex()
         chat = index.data(RowData.CONVERSATION_ID) if index.isValid() else None
-        if chat is None:
+        if chat is None or self.state() is QAbstractItemView.State.EditingState:
             super().keyPressEvent(event)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             self.open_requested.emit(chat)

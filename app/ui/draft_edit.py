@@ -84,7 +84,9 @@ class DraftEdit(QTextEdit):
             theme.line_height_percent(TypeRole.READING),
             QTextBlockFormat.LineHeightTypes.ProportionalHeight.value,
         )
+        self.document().setUndoRedoEnabled(False)  # a line height is nothing to undo
         cursor.mergeBlockFormat(block)
+        self.document().setUndoRedoEnabled(True)
         self.height_changed.emit()
 
     def event(self, event: QEvent) -> bool:

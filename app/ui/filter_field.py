@@ -21,6 +21,7 @@ class FilterField(QLineEdit):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        self.setProperty("kind", "filter")  # the style sheet leaves the sidebar's surface
         self.setPlaceholderText("Find a chat")
         self.setAccessibleName("Find a chat by its title")
         self.setToolTip("Find a chat by its title (Ctrl+K)")

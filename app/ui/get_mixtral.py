@@ -53,6 +53,7 @@ class GetMixtralPage(QWidget):
         self._copy.setAccessibleName("Copy the command")
         self._grid = QGridLayout()
         self._content = QVBoxLayout()
+        self._inner = QWidget()
         self._build()
         self._close.clicked.connect(self.closed)
         self._open.clicked.connect(self.open_file_requested)
@@ -90,12 +91,20 @@ class GetMixtralPage(QWidget):
             "Mixtral 8x7B is a large model: eight experts, two of them at work for every word. "
             "It runs on this computer if there is memory for it."
         )
+        content.addSpacing(theme.gap(8))
         self._add_versions()
         self._head("You have a Mixtral file")
         self._say(
             "Octet loads GGUF files, from other programs as well. The file stays where it is."
         )
         content.addWidget(self._open, 0, Qt.AlignmentFlag.AlignLeft)
+        self._add_command()
+        content.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._scrolled(content))
+
+    def _add_command(self) -> None:
         self._head("You have the weights")
         self._say(
             "A folder with the safetensors files of Mixtral 8x7B becomes a GGUF file with this "
@@ -106,18 +115,16 @@ class GetMixtralPage(QWidget):
         self._command.setAccessibleName("Command")
         row.addWidget(self._command, 1)
         row.addWidget(self._copy)
-        content.addLayout(row)
-        content.addStretch(1)
-        inner = QWidget()
-        inner.setLayout(content)
+        self._content.addLayout(row)
+
+    def _scrolled(self, content: QVBoxLayout) -> QScrollArea:
+        self._inner.setLayout(content)
         area = QScrollArea()
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(inner)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
+        area.setWidget(self._inner)
+        return area
 
     def _add_versions(self) -> None:
         theme, grid = self._theme, self._grid
@@ -148,6 +155,7 @@ class GetMixtralPage(QWidget):
         side = theme.gap(36)
         self._content.setContentsMargins(side, theme.gap(24), side, side)
         self._content.setSpacing(theme.gap(8))
+        self._inner.setMaximumWidth(54 * theme.reading_em)
         self._grid.setHorizontalSpacing(theme.gap(36))
         self._grid.setVerticalSpacing(theme.gap(8))
         self._command.setFont(theme.font(TypeRole.CODE))

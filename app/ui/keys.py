@@ -68,7 +68,7 @@ WINDOW_KEYS = (
 OTHER_KEYS = (
     ("Enter", "Send the message"),
     ("Shift+Enter", "New line"),
-    ("Esc", "Stop the reply; close; back to the message"),
+    ("Esc", "Stop the reply, close, or back to the text"),
     ("Up in an empty message", "Change the last message"),
     ("C, E, R on a message", "Copy, edit, answer again"),
     ("Left, Right on a message", "Its buttons"),

@@ -36,6 +36,8 @@ class KeysWindow(ChildWindow):
         area = QScrollArea()
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._width = content.sizeHint().width() + 14
         area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         area.setAccessibleName("Keys")
         area.setWidget(content)
@@ -45,4 +47,4 @@ class KeysWindow(ChildWindow):
 
     def sizeHint(self) -> QSize:
         """All keys in sight on most screens."""
-        return QSize(self.theme.px(520), self.theme.px(640))
+        return QSize(self._width, self.theme.px(640))

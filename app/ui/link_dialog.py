@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.ui.buttons import Button, ButtonKind
@@ -33,7 +33,8 @@ class LinkDialog(ChildWindow):
         copy = Button(theme, "Copy", small=True)
         copy.clicked.connect(self._copy)
         row = QHBoxLayout()
-        row.addWidget(Paragraph(theme, source, TypeRole.SMALL, "text2"), 1)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        row.addWidget(Paragraph(theme, source, TypeRole.SMALL, "text2"), 1, middle)
         row.addWidget(copy)
         if can_open:
             self._open = Button(theme, "Open", ButtonKind.PRIMARY, small=True)
@@ -50,7 +51,13 @@ class LinkDialog(ChildWindow):
 
     def sizeHint(self) -> QSize:
         """Wide enough for most addresses."""
-        return QSize(self.theme.px(584), self._layout.sizeHint().height())
+        width = self.theme.px(584)
+        return QSize(width, self._layout.totalHeightForWidth(width))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The sentence may need another line."""
+        super().resizeEvent(event)
+        self.setMinimumHeight(self._layout.totalHeightForWidth(self.width()))
 
     @Slot()
     def _copy(self) -> None:

@@ -36,7 +36,8 @@ class ModelMenu(PopupMenu):
             self._add_model(model, is_loaded=loaded is not None and loaded.path == model.path)
         if loaded is not None:
             self.addSeparator()
-            line = self.addAction(f"Runs on {loaded.device}, {loaded.threads} threads")
+            threads = "1 thread" if loaded.threads == 1 else f"{loaded.threads} threads"
+            line = self.addAction(f"Runs on {loaded.device}, {threads}")
             line.setEnabled(False)
         self.addSeparator()
         self.add("Open a model file…", self.open_file_requested.emit, icon="folder")
@@ -48,9 +49,9 @@ class ModelMenu(PopupMenu):
         icon = "check" if is_loaded else "warning" if model.problem else ""
         path = model.path
         action = self.add(
-            f"{name}   {model.detail}", lambda: self.model_chosen.emit(path), icon=icon
+            f"{name}\t{model.detail}", lambda: self.model_chosen.emit(path), icon=icon
         )
         if model.problem:
-            action.setText(f"{name}   can’t be loaded")
+            action.setText(f"{name}\tcan’t be loaded")
             action.setToolTip(model.problem)
             action.setEnabled(False)

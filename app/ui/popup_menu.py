@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import (
+    QAction,
+    QGuiApplication,
+    QKeySequence,
+    QPainterPath,
+    QRegion,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.ui.theme import Theme
+
+RADIUS = 10  # as in the style sheet
 
 
 class PopupMenu(QMenu):
@@ -47,6 +56,15 @@ class PopupMenu(QMenu):
             action.setShortcutVisibleInContextMenu(True)
         action.triggered.connect(lambda: do())
         return action
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut the corners off where nobody might blend them with what is behind."""
+        super().resizeEvent(event)
+        if QGuiApplication.platformName() != "xcb":
+            return
+        path = QPainterPath()
+        path.addRoundedRect(QRectF(self.rect()), RADIUS, RADIUS)
+        self.setMask(QRegion(path.toFillPolygon().toPolygon()))
 
     def popup_above(self, widget: QWidget) -> None:
         """Open with the lower edge at the widget's upper one."""

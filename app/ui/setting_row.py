@@ -16,6 +16,7 @@ class SettingRow(QWidget):
     def __init__(self, theme: Theme, title: str, sentence: str, control: QWidget | None) -> None:
         super().__init__()
         self._theme = theme
+        self._control = control
         self._has_rule = control is not None
         self._changed = Label(theme, "changed", TypeRole.CAPTION_HEAD, "accent")
         self._changed.hide()
@@ -38,6 +39,10 @@ class SettingRow(QWidget):
         """The control beneath the text, or at its right."""
         direction = QBoxLayout.Direction
         self._layout.setDirection(direction.TopToBottom if stacked else direction.LeftToRight)
+        self._layout.setSpacing(self._theme.gap(8 if stacked else 18))
+        if self._control is not None:
+            side = Qt.AlignmentFlag.AlignLeft if stacked else Qt.AlignmentFlag.AlignRight
+            self._layout.setAlignment(self._control, side | Qt.AlignmentFlag.AlignVCenter)
 
     def show_changed(self, changed: bool) -> None:
         """Whether the value isn't the default."""
@@ -54,4 +59,3 @@ class SettingRow(QWidget):
     def _take_theme(self) -> None:
         gap = self._theme.gap(13)
         self._layout.setContentsMargins(0, gap, 0, gap if self._has_rule else self._theme.gap(6))
-        self._layout.setSpacing(self._theme.gap(18))

@@ -77,6 +77,14 @@ class SettingsWindow(ChildWindow):
         self._take_theme()
 
     @Slot()
+    def open_beside(self) -> None:
+        """As large as it wants to be, where the screen allows it."""
+        if not self.isVisible():
+            room = self.screen().availableSize() * 0.9
+            self.resize(self.sizeHint().boundedTo(room))
+        super().open_beside()
+
+    @Slot()
     def show_values(self) -> None:
         """Show what is in force."""
         settings = self._settings
@@ -156,8 +164,8 @@ class SettingsWindow(ChildWindow):
         self._slider.setAccessibleName(TEXT_SIZE_PERCENT.title)
         self._percent.setAccessibleName(f"{TEXT_SIZE_PERCENT.title} in percent")
         self._percent.setSuffix(" %")
-        self._percent.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._percent.lineEdit().setTextMargins(0, 0, self.theme.gap(8), 0)
         for control in (self._slider, self._percent):
             control.setRange(round(low), round(high))
             control.setSingleStep(10)
@@ -165,6 +173,7 @@ class SettingsWindow(ChildWindow):
         box = QWidget()
         layout = QHBoxLayout(box)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(self.theme.gap(12))
         layout.addWidget(Label(self.theme, "A", TypeRole.SMALL, "text2"))
         layout.addWidget(self._slider)
         layout.addWidget(Label(self.theme, "A", TypeRole.H1, "text2"))
@@ -248,6 +257,7 @@ class SettingsWindow(ChildWindow):
         side = theme.gap(36)
         self._content_layout.setContentsMargins(side, theme.gap(24), side, theme.gap(24))
         self._slider.setFixedWidth(theme.px(176))
+        self._percent.setFixedWidth(theme.px(76))
         self._instructions.setFixedHeight(theme.px(84))
         self._instructions.setFont(theme.font(TypeRole.BODY))
         self.updateGeometry()
