@@ -34,6 +34,7 @@ from model_io.tensor_names import ModelTensor, sort_as_converted, sort_as_quanti
 from model_io.tokenizer import read_vocabulary
 
 _HASH_STEP_BYTES = 8 * 1024 * 1024
+_SYNC_STEP_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +159,16 @@ def _fill(
     total = sum(matrix.source_bytes for matrix in matrices)
     digest = hashlib.sha256()
     on_progress(Progress("convert", 0, total))
-    with part.open("rb") as file, closing(quantize(matrices, part, jobs)) as steps:
+    with part.open("rb+") as file, closing(quantize(matrices, part, jobs)) as steps:
         for step in steps:
             if should_stop():
                 raise Cancelled
             on_progress(Progress("convert", step.source_bytes, total))
             while step.target_end - file.tell() >= _HASH_STEP_BYTES:
                 digest.update(file.read(_HASH_STEP_BYTES))
+                if file.tell() % _SYNC_STEP_BYTES == 0:
+                    # Else gigabytes would wait in memory, and the disk for the end of the job.
+                    os.fsync(file.fileno())
         while piece := file.read(_HASH_STEP_BYTES):
             digest.update(piece)
     return digest.hexdigest()
