@@ -8,22 +8,32 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.ui.column import SCROLL_BAR, ColumnHolder, column_in
 from app.ui.composer import Composer
 from app.ui.demo_banner import DemoBanner
 from app.ui.down_button import DownButton
+from app.ui.draft_edit import MOST_LINES
 from app.ui.empty_state import EmptyState
 from app.ui.header import Header
 from app.ui.mark import MarkClock
 from app.ui.notice_bar import NoticeBar
 from app.ui.queued_line import QueuedLine
-from app.ui.theme import Theme
+from app.ui.quiet_scroll_bar import QuietScrollBar
+from app.ui.theme import Theme, TypeRole
 from app.ui.toast import Toast
 from app.ui.transcript_view import TranscriptView
 
 FADE_HEIGHT = 22
+LOW_EM = 24
 
 
 class LowerFade(QWidget):
@@ -62,9 +72,18 @@ class ChatPage(QWidget):
         self.down = DownButton(theme, self)
         self._fade = LowerFade(theme, self)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self.empty)
+        self._empty_area = self._scrolled(self.empty)
+        self._stack.addWidget(self._empty_area)
         self._stack.addWidget(self.transcript)
-        self._composer_holder = ColumnHolder(theme, self.composer, above=0, below=16)
+        self._lay_parts_out()
+        self.banner.hide()
+        self._stack.installEventFilter(self)
+        self.down.clicked.connect(self.transcript.scroll_to_end)
+        self.transcript.follow_changed.connect(self._show_down)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def _lay_parts_out(self) -> None:
+        theme = self._theme
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -73,16 +92,22 @@ class ChatPage(QWidget):
         layout.addWidget(ColumnHolder(theme, self.banner, above=12))
         layout.addWidget(self._stack, 1)
         layout.addWidget(ColumnHolder(theme, self.queued, below=6))
-        layout.addWidget(self._composer_holder)
-        self.banner.hide()
-        self._stack.installEventFilter(self)
-        self.down.clicked.connect(self.transcript.scroll_to_end)
-        self.transcript.follow_changed.connect(self._show_down)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        layout.addWidget(ColumnHolder(theme, self.composer, below=16))
+
+    @staticmethod
+    def _scrolled(content: QWidget) -> QScrollArea:
+        area = QScrollArea()
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        area.setVerticalScrollBar(QuietScrollBar(Qt.Orientation.Vertical))
+        area.setWidget(content)
+        return area
 
     def show_messages(self, has_messages: bool) -> None:
         """The transcript, or the empty state."""
-        self._stack.setCurrentWidget(self.transcript if has_messages else self.empty)
+        self._stack.setCurrentWidget(self.transcript if has_messages else self._empty_area)
         self._place_floating()
 
     def minimumSizeHint(self) -> QSize:
@@ -90,8 +115,13 @@ class ChatPage(QWidget):
         return QSize(320, 320)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Move the floating parts along."""
+        """Move the floating parts along; in a low window notices and draft give way."""
         super().resizeEvent(event)
+        is_low = self.height() < LOW_EM * self._theme.em
+        self.notices.set_compact(is_low)
+        self.banner.set_compact(is_low)
+        line = self._theme.line_height(TypeRole.READING)
+        self.composer.set_most_lines(max(2, min(MOST_LINES, self.height() * 2 // 5 // line)))
         self._place_floating()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

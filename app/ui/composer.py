@@ -76,6 +76,12 @@ class Composer(QWidget):
         """Enter sends, or Ctrl+Enter."""
         self.draft.sends_with_enter = sends_with_enter
 
+    def set_most_lines(self, lines: int) -> None:
+        """How many lines the draft may take before it scrolls."""
+        if lines != self.draft.most_lines:
+            self.draft.most_lines = lines
+            self._lay_out()
+
     def set_style(self, name: str) -> None:
         """The preset in force; "" is own values."""
         shown = name or "Own values"

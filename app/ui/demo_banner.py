@@ -11,6 +11,7 @@ from app.ui.labels import Paragraph
 from app.ui.theme import Theme, TypeRole
 
 TEXT = "You are talking to the demo, a very small model. Mixtral knows far more."
+SHORT_TEXT = "You are talking to the demo."
 
 
 class DemoBanner(QWidget):
@@ -38,6 +39,10 @@ class DemoBanner(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
+
+    def set_compact(self, is_compact: bool) -> None:
+        """In a low window only what one must know."""
+        self._text.set_text(SHORT_TEXT if is_compact else TEXT)
 
     def hasHeightForWidth(self) -> bool:
         """The sentence wraps."""

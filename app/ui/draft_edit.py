@@ -42,6 +42,7 @@ class DraftEdit(QTextEdit):
         super().__init__()
         self._theme = theme
         self.sends_with_enter = True
+        self.most_lines = MOST_LINES
         self.setAcceptRichText(False)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
@@ -61,10 +62,10 @@ class DraftEdit(QTextEdit):
         self.moveCursor(QTextCursor.MoveOperation.End)
 
     def height_wanted(self) -> int:
-        """One line to ten."""
+        """One line to ten, or to fewer in a low window."""
         line = self._theme.line_height(TypeRole.READING)
         text = round(self.document().size().height())
-        return max(line, min(text, MOST_LINES * line))
+        return max(line, min(text, self.most_lines * line))
 
     @Slot()
     def take_theme(self) -> None:

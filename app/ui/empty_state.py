@@ -12,7 +12,7 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEven
 from PySide6.QtWidgets import QWidget
 
 from app.ui.buttons import Button, ButtonKind, PaintedButton, paint_focus_ring
-from app.ui.column import column_in
+from app.ui.column import SCROLL_BAR, column_in
 from app.ui.labels import Paragraph
 from app.ui.mark import Mark
 from app.ui.theme import Theme, TypeRole
@@ -150,15 +150,13 @@ class EmptyState(QWidget):
     @Slot()
     def _lay_out(self) -> None:
         theme = self._theme
-        column = column_in(theme, self.width(), is_narrow=False)
+        column = column_in(theme, self.width() + SCROLL_BAR, is_narrow=False)
         blocks = self._content_height(column.width)
         top = max(theme.gap(10), round((self.height() - blocks) / 2) + theme.gap(9))
         top = min(top, max(theme.gap(10), self.height() - blocks - theme.gap(10)))
         mark = self._mark.sizeHint().width()
-        if self.height() >= blocks:
-            self._mark.move(column.x + (column.width - mark) // 2, top)
-            top += mark + theme.gap(16)
-        self._mark.setVisible(self.height() >= blocks)
+        self._mark.move(column.x + (column.width - mark) // 2, top)
+        top += mark + theme.gap(16)
         for text, gap in ((self._head, 6), (self._line, 23)):
             height = text.heightForWidth(column.width)
             text.setGeometry(column.x, top, column.width, height)
@@ -166,6 +164,7 @@ class EmptyState(QWidget):
         if not self._cards[0].isHidden():
             self._place_cards(column.x, top, column.width)
         self._place_buttons(column.x, top, column.width)
+        self.setMinimumHeight(blocks + 2 * theme.gap(10))
 
     def _content_height(self, width: int) -> int:
         theme = self._theme

@@ -21,6 +21,7 @@ class Gauge(QWidget):
         self._theme = theme
         self._use: ContextUse | None = None
         self._is_short = False
+        self._is_folded = False
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.updateGeometry)
         self.show_use(None)
@@ -28,7 +29,7 @@ class Gauge(QWidget):
     def show_use(self, use: ContextUse | None) -> None:
         """What fills the memory; None while no model is loaded."""
         self._use = use
-        self.setVisible(use is not None and use.context_tokens > 0)
+        self._show_or_hide()
         if use is not None:
             name = f"Memory: {count_text(use.used_tokens)} of {tokens_text(use.context_tokens)}"
             self.setAccessibleName(name)
@@ -44,6 +45,16 @@ class Gauge(QWidget):
             self._is_short = is_short
             self.updateGeometry()
             self.update()
+
+    def set_folded(self, is_folded: bool) -> None:
+        """In hardly any room it is away; the composer still warns."""
+        if is_folded != self._is_folded:
+            self._is_folded = is_folded
+            self._show_or_hide()
+
+    def _show_or_hide(self) -> None:
+        has_use = self._use is not None and self._use.context_tokens > 0
+        self.setVisible(has_use and not self._is_folded)
 
     def text(self) -> str:
         """What stands beside the bar."""

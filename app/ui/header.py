@@ -51,6 +51,7 @@ class Header(QWidget):
         self.gauge = Gauge(theme)
         self.menu = IconButton(theme, "more", "Menu of the chat")
         self._can_change = False
+        self._is_folded = False
         for part in (
             self.panel,
             self.new,
@@ -92,8 +93,8 @@ class Header(QWidget):
 
     def set_folded(self, is_folded: bool) -> None:
         """Whether the sidebar is away: its two buttons are here then."""
+        self._is_folded = is_folded
         self.panel.setVisible(is_folded)
-        self.new.setVisible(is_folded)
         self.lay_out()
 
     @Slot()
@@ -121,9 +122,7 @@ class Header(QWidget):
     def lay_out(self) -> None:
         """Buttons from the left, chip, gauge and menu from the right, the title in between."""
         theme = self._theme
-        narrow = is_narrow_window(theme, self.window().width())
-        self.chip.set_short(narrow)
-        self.gauge.set_short(narrow)
+        self._choose_lengths()
         left = theme.gap(10)
         for button in (self.panel, self.new):
             if not button.isHidden():
@@ -138,6 +137,23 @@ class Header(QWidget):
         room = max(0, right - left)
         self.title.setGeometry(left, (self.height() - theme.px(30)) // 2, room, theme.px(30))
         self.edit.setGeometry(left - 8, (self.height() - theme.px(34)) // 2, room, theme.px(34))
+
+    def _choose_lengths(self) -> None:
+        """Chip and gauge give way until the title has room for a few words."""
+        narrow = is_narrow_window(self._theme, self.window().width())
+        for level in range(1 if narrow else 0, 5):
+            self.chip.set_length(level)
+            self.gauge.set_short(level > 0)
+            self.gauge.set_folded(level > 2)
+            self.new.setVisible(self._is_folded and level < 4)
+            wanted = 7 if level < 3 else 1
+            if self._room_for_title() >= wanted * self._theme.em:
+                return
+
+    def _room_for_title(self) -> int:
+        parts = (self.panel, self.new, self.menu, self.gauge, self.cancel, self.chip)
+        taken = sum(part.sizeHint().width() for part in parts if not part.isHidden())
+        return self.width() - taken - 6 * self._theme.gap(10)
 
     def _put(self, part: QWidget, left: int) -> int:
         size = part.sizeHint()

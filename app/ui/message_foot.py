@@ -106,7 +106,8 @@ class MessageFoot(QWidget):
             self._add_icon("again", "Answer again", "R").clicked.connect(self.again_requested)
 
     def _add_ending(self, message: Message, ending: str) -> None:
-        count = message.figures.completion_tokens if message.figures else len(message.token_ids)
+        counted = message.figures.completion_tokens if message.figures else 0
+        count = max(counted, len(message.token_ids))
         text = (
             f"{ending} after {tokens_text(count)}" if count else f"{ending} before the first word"
         )

@@ -26,7 +26,7 @@ class ModelChip(PaintedButton):
         self._detail = ""
         self._dot = "control"
         self._share: float | None = None
-        self._is_short = False
+        self._length = 0
         self.setAccessibleDescription("Opens the list of models")
         self._tell()
 
@@ -51,10 +51,10 @@ class ModelChip(PaintedButton):
         self._dot = "m_work"
         self._tell()
 
-    def set_short(self, is_short: bool) -> None:
-        """In little room "Mixtral 8x7B Instruct" is "Mixtral"."""
-        if is_short != self._is_short:
-            self._is_short = is_short
+    def set_length(self, level: int) -> None:
+        """0: all of it. 1: "Mixtral" and its kind. 2, 3: "Mixtral". 4: how far it is loaded."""
+        if level != self._length:
+            self._length = level
             self.updateGeometry()
             self.update()
 
@@ -115,14 +115,22 @@ class ModelChip(PaintedButton):
         x += self._name_width() + theme.gap(8)
         painter.setFont(self._detail_font())
         painter.setPen(theme.colour("text3"))
-        painter.drawText(QRectF(x, 0, self.width(), height), flags, self._detail)
+        painter.drawText(QRectF(x, 0, self.width(), height), flags, self._shown_detail())
 
     def _shown_name(self) -> str:
-        if self._is_short and self._name.startswith("Mixtral"):
+        if self._length > 3 and self._share is not None:
+            return ""
+        if self._length and self._name.startswith("Mixtral"):
             return "Mixtral"
         font = self._name_font()
-        most = self.theme.em * (11 if self._is_short else 22)
+        most = self.theme.em * (22, 11, 9, 6, 6)[self._length]
         return QFontMetrics(font).elidedText(self._name, Qt.TextElideMode.ElideRight, most)
+
+    def _shown_detail(self) -> str:
+        """While it loads, how far it is stays in sight."""
+        if self._share is not None:
+            return self._detail if self._length < 3 else f"{round(100 * self._share)} %"
+        return self._detail if self._length < 2 else ""
 
     def _name_font(self) -> QFont:
         return without_ligatures(self.theme.font(TypeRole.BUTTON))
@@ -134,9 +142,10 @@ class ModelChip(PaintedButton):
         return QFontMetrics(self._name_font()).horizontalAdvance(self._shown_name())
 
     def _detail_width(self) -> int:
-        if not self._detail:
+        detail = self._shown_detail()
+        if not detail:
             return 0
-        advance = QFontMetrics(self._detail_font()).horizontalAdvance(self._detail)
+        advance = QFontMetrics(self._detail_font()).horizontalAdvance(detail)
         return advance + self.theme.gap(8)
 
     def _tell(self) -> None:

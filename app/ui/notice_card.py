@@ -51,6 +51,7 @@ class NoticeCard(QWidget):
         self._details = Button(theme, "Details", small=True)
         self._close = IconButton(theme, "close", "Put this notice away", size=28)
         self._can_close = can_close
+        self._is_compact = False
         for widget in (self._text, self._waiting, self._action, self._details, self._close):
             widget.setParent(self)
         self._action.clicked.connect(self._ask_action)
@@ -68,7 +69,8 @@ class NoticeCard(QWidget):
     def show_notice(self, notice: Notice, waiting: int = 0) -> None:
         """Show a notice; `waiting` others come after it."""
         self._notice = notice
-        self._text.set_text(notice.text, notice.title)
+        self._text.set_text("" if self._is_compact else notice.text, notice.title)
+        self.setToolTip(notice.text if self._is_compact else "")
         self._waiting.setText(f"{waiting} more" if waiting else "")
         self._action.setVisible(notice.action is not None)
         if notice.action is not None:
@@ -84,6 +86,13 @@ class NoticeCard(QWidget):
         self.updateGeometry()
         self._lay_out(self.width())
         self.update()
+
+    def set_compact(self, is_compact: bool) -> None:
+        """In a low window the bold sentence alone; the other one is its tooltip."""
+        if is_compact != self._is_compact:
+            self._is_compact = is_compact
+            if self._notice is not None:
+                self.show_notice(self._notice)
 
     def controls(self) -> list[QWidget]:
         """The buttons that are shown."""
@@ -133,10 +142,10 @@ class NoticeCard(QWidget):
         beneath = room < 14 * theme.em
         text_width = max(width - left - side if beneath else room, 40)
         text_height = self._text.heightForWidth(text_width)
-        above = theme.gap(9)
+        above = theme.gap(11)
         self._text.setGeometry(left, above, text_width, text_height)
         row = theme.px(28)
-        height = max(text_height + above + theme.gap(11), row + 2 * theme.gap(8))
+        height = max(text_height + above + theme.gap(8), row + 2 * theme.gap(8))
         middle = height / 2
         if beneath:
             middle = above + text_height + theme.gap(6) + row / 2

@@ -128,7 +128,7 @@ class ReplyView(MessageView):
         shift = 0 if has_ending else theme.px(6)
         height = self.foot.lay_out(width + shift, row)
         self.foot.setGeometry(left - shift, top, width + shift, height)
-        return top + height + theme.gap(24)
+        return top + height + theme.gap(20)
 
     def content_rect(self) -> QRectF:
         """The text and the gutter."""

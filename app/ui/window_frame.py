@@ -41,7 +41,7 @@ class WindowFrame(QWidget):
         self._slide.finished.connect(self._end_slide)
         self._veil = _Veil(self)
         self._veil.pressed.connect(self.put_sidebar_away)
-        self.setMinimumSize(*SMALLEST)
+        self._set_least_size()
         theme.changed.connect(self._take_theme)
 
     def set_sidebar(self, sidebar: QWidget, *, shown: bool) -> None:
@@ -120,6 +120,9 @@ class WindowFrame(QWidget):
         sidebar.raise_()
         self.was_resized.emit()
 
+    def _set_least_size(self) -> None:
+        self.setMinimumSize(*(self.theme.gap(length) for length in SMALLEST))
+
     def _slide_over(self, shown: bool) -> None:
         sidebar = self._sidebar
         if sidebar is None:
@@ -139,6 +142,7 @@ class WindowFrame(QWidget):
 
     @Slot()
     def _take_theme(self) -> None:
+        self._set_least_size()
         self._lay_out()
         self.update()
 
