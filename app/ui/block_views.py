@@ -52,6 +52,10 @@ class BlockView(ABC):
         """How many texts stand in one row."""
         return 1
 
+    def note_change(self) -> None:
+        """It looks different now."""
+        self.revision += 1
+
     def accept(self, _block: Block) -> bool:
         """Become `block` without being built anew, if that can be done."""
         return False
@@ -63,6 +67,10 @@ class BlockView(ABC):
     def place(self, x: float, y: float) -> None:
         """Move everything to (x, y)."""
         self.x, self.y = x, y
+
+    def scroll_sideways(self, _by: int) -> bool:
+        """Move what is wider than the block by so many px; False if nothing is."""
+        return False
 
     @abstractmethod
     def paint(self, painter: QPainter, visible: QRectF, selections: Selections) -> None:
@@ -94,6 +102,7 @@ class TextBlockView(BlockView):
         quoted = any(level.kind is LevelKind.QUOTE for level in block.levels)
         self._text = PlacedText(theme, TextStyle(role, "text2" if quoted else "text"))
         self._text.set_runs(block.runs)
+        self._text.repaint_wanted = self.note_change
 
     @property
     def block(self) -> Block:

@@ -80,6 +80,7 @@ class ChatPage(QWidget):
         self._stack.installEventFilter(self)
         self.down.clicked.connect(self.transcript.scroll_to_end)
         self.transcript.follow_changed.connect(self._show_down)
+        self.transcript.lines_arrived_below.connect(self._count_lines)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def _lay_parts_out(self) -> None:
@@ -136,6 +137,11 @@ class ChatPage(QWidget):
         self.down.setVisible(shows_transcript and not self.transcript.follows)
         self.down.raise_()
 
+    @Slot(int)
+    def _count_lines(self, lines: int) -> None:
+        self.down.show_lines(lines)
+        self._place_down()
+
     def _place_floating(self) -> None:
         theme, stack = self._theme, self._stack.geometry()
         bottom = stack.bottom() + 1
@@ -143,14 +149,16 @@ class ChatPage(QWidget):
         shows_transcript = self._stack.currentWidget() is self.transcript
         self._fade.setVisible(shows_transcript)
         self._fade.setGeometry(QRect(0, bottom - fade, self.width() - SCROLL_BAR, fade))
-        column = column_in(theme, self.width(), is_narrow=False)
-        size = self.down.sizeHint()
-        left = column.x + (column.width - size.width()) // 2
-        self.down.setGeometry(
-            left, bottom - size.height() - theme.gap(10), size.width(), size.height()
-        )
+        self._place_down()
         self._show_down()
         self.place_toast()
+
+    def _place_down(self) -> None:
+        column = column_in(self._theme, self.width(), is_narrow=False)
+        size = self.down.sizeHint()
+        left = column.x + (column.width - size.width()) // 2
+        bottom = self._stack.geometry().bottom() + 1 - self._theme.gap(10)
+        self.down.setGeometry(left, bottom - size.height(), size.width(), size.height())
 
     def place_toast(self) -> None:
         """In the middle above the composer."""

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, QRectF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QPainter, QPen
+from PySide6.QtCore import QObject, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QScrollBar, QWidget
 
 from app.ui.block_views import BlockView, Selections
-from app.ui.buttons import Button, ButtonKind, IconButton
+from app.ui.buttons import ButtonKind, IconButton
 from app.ui.code_colours import CodeColours
+from app.ui.copy_button import CopyButton
 from app.ui.highlight import language_name
 from app.ui.markdown import Block, CodeBlock
 from app.ui.rich_text import PlacedText, TextStyle
 from app.ui.theme import Theme, TypeRole
-
-COPIED_MS = 1500
 
 
 class CodeControls(QObject):
@@ -34,11 +33,10 @@ class CodeControls(QObject):
     wrap_toggled = Signal()
     scrolled = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, parent: QWidget, code: Callable[[], str]) -> None:
         super().__init__(parent)
         self.wrap = IconButton(theme, "wrap", "Wrap long lines", size=28)
-        self.copy = Button(theme, "Copy", ButtonKind.QUIET, icon="copy", small=True)
-        self.copy.setAccessibleName("Copy the code")
+        self.copy = CopyButton(theme, "Copy the code", code, ButtonKind.QUIET, small=True)
         self.bar = QScrollBar(Qt.Orientation.Horizontal)
         self.bar.setAccessibleName("Scroll the code sideways")
         for widget in (self.wrap, self.copy, self.bar):
@@ -47,21 +45,6 @@ class CodeControls(QObject):
         self.bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.wrap.clicked.connect(self.wrap_toggled)
         self.bar.valueChanged.connect(self.scrolled)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(COPIED_MS)
-        self._timer.timeout.connect(self._say_copy)
-
-    def say_copied(self) -> None:
-        """Say so for a moment."""
-        self.copy.setText("Copied")
-        self.copy.set_icon("check")
-        self._timer.start()
-
-    @Slot()
-    def _say_copy(self) -> None:
-        self.copy.setText("Copy")
-        self.copy.set_icon("copy")
 
 
 class CodeBlockView(BlockView):
@@ -83,10 +66,9 @@ class CodeBlockView(BlockView):
         self._text = PlacedText(theme, TextStyle(TypeRole.CODE, wraps=False))
         self._text.repaint_wanted = self._repaint
         self._text.set_plain(block.code)
-        self._controls = CodeControls(theme, parent)
+        self._controls = CodeControls(theme, parent, lambda: self._block.code)
         self._controls.wrap_toggled.connect(self._toggle_wrap)
         self._controls.scrolled.connect(self._scroll)
-        self._controls.copy.clicked.connect(self.copy)
         self._wraps = False
         self._colour()
 
@@ -123,12 +105,6 @@ class CodeBlockView(BlockView):
         super().dispose()
         self._controls.deleteLater()
 
-    @Slot()
-    def copy(self) -> None:
-        """Put the code on the clipboard."""
-        QGuiApplication.clipboard().setText(self._block.code)
-        self._controls.say_copied()
-
     def lay_out(self, width: float) -> None:
         """The head, the code, and the scroll bar if a line is longer than the block."""
         self.revision += 1
@@ -162,6 +138,12 @@ class CodeBlockView(BlockView):
             round(x) + 6, round(y + self.height) - height - 1, round(self.width) - 12, height
         )
         self._place_text()
+
+    def scroll_sideways(self, by: int) -> bool:
+        """Move the code, if a line is longer than the block."""
+        bar = self._controls.bar
+        bar.setValue(bar.value() + by)
+        return bar.maximum() > 0
 
     def paint(self, painter: QPainter, visible: QRectF, selections: Selections) -> None:
         """Paint the surface, the language and the code."""

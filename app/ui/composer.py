@@ -5,21 +5,18 @@ Knows nothing of the session; says what is wished by signals.
 
 from __future__ import annotations
 
-from functools import partial
-
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.core.settings import STYLES
 from app.ui.amounts import speed_text, tokens_text
-from app.ui.buttons import Button, ButtonKind, IconButton
 from app.ui.draft_edit import DraftEdit
-from app.ui.labels import Label
-from app.ui.mark import Mark, MarkClock
-from app.ui.popup_menu import PopupMenu
+from app.ui.draft_figure import DraftFigure
+from app.ui.editing_line import EditingLine
+from app.ui.mark import MarkClock
 from app.ui.send_button import SendButton
-from app.ui.theme import Theme, TypeRole
+from app.ui.style_button import StyleButton
+from app.ui.theme import Theme
 
 MEASURE_MS = 250
 
@@ -49,12 +46,10 @@ class Composer(QWidget):
         self._edited_id: int | None = None
         self._put_aside = ""
         self.draft = DraftEdit(theme)
-        self._editing = Label(theme, "", TypeRole.SMALL, "text2", elided=True)
-        self._editing.setText("You change a message. The old version stays.")
-        self._leave_edit = IconButton(theme, "close", "Leave the message as it is", "Esc", 28)
-        self._style = Button(theme, "Balanced", ButtonKind.QUIET, small=True, trailing_icon="down")
-        self._mark = Mark(theme, 18, clock)
-        self._figure = Label(theme, "", TypeRole.SMALL, "text2")
+        self._editing = EditingLine(theme)
+        self._editing.hide()
+        self._style = StyleButton(theme)
+        self.figure = DraftFigure(theme, clock)
         self.send_button = SendButton(theme)
         for part in self._parts():
             part.setParent(self)
@@ -84,17 +79,14 @@ class Composer(QWidget):
 
     def set_style(self, name: str) -> None:
         """The preset in force; "" is own values."""
-        shown = name or "Own values"
-        self._style.setText(shown)
-        self._style.setAccessibleName(f"Style of the replies: {shown}")
-        self._style.setToolTip("Style of the replies")
+        self._style.show_style(name)
         self._lay_out()
 
     def show_reply(self, is_under_way: bool) -> None:
         """The round button stops, or sends."""
         self.send_button.set_stops(is_under_way)
-        self._mark.setVisible(is_under_way)
-        self._figure.setText("")
+        self.figure.show_mark(is_under_way)
+        self.figure.say("")
         self._take_text()
 
     def show_speed(self, tokens_per_second: float) -> None:
@@ -162,25 +154,13 @@ class Composer(QWidget):
         painter.setBrush(theme.colour("raised"))
         rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.drawRoundedRect(rect, theme.px(16), theme.px(16))
-        if self.is_editing:
-            size = theme.px(16)
-            y = theme.gap(9) + (theme.px(28) - size) / 2
-            theme.icons.paint(painter, "edit", theme.colours.text2, theme.gap(18), y, size)
 
     def mousePressEvent(self, _event: QMouseEvent) -> None:
         """Anywhere in the box is the draft."""
         self.draft.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def _parts(self) -> tuple[QWidget, ...]:
-        return (
-            self._editing,
-            self._leave_edit,
-            self.draft,
-            self._style,
-            self._mark,
-            self._figure,
-            self.send_button,
-        )
+        return (self._editing, self.draft, self._style, self.figure, self.send_button)
 
     def _editing_height(self) -> int:
         return self._theme.px(28) + self._theme.gap(4) if self.is_editing else 0
@@ -189,48 +169,33 @@ class Composer(QWidget):
     def _lay_out(self) -> None:
         theme, width = self._theme, self.width()
         side, bottom = theme.gap(17), self.height() - theme.gap(8)
-        self._lay_out_editing(width)
+        self._editing.setVisible(self.is_editing)
+        row = self._editing.sizeHint().height()
+        self._editing.setGeometry(side, theme.gap(9), width - side - theme.gap(10), row)
         top = theme.gap(12) + self._editing_height()
         self.draft.setGeometry(side, top, width - 2 * side, self.draft.height_wanted())
         middle = bottom - theme.px(34) // 2
         send = theme.px(34)
-        self.send_button.setGeometry(width - theme.gap(8) - send, bottom - send, send, send)
+        right = width - theme.gap(8) - send
+        self.send_button.setGeometry(right, bottom - send, send, send)
         style = self._style.sizeHint()
         left = side - theme.gap(10)
         self._style.setGeometry(left, middle - style.height() // 2, style.width(), style.height())
-        self._lay_out_figure(left + style.width(), width - theme.gap(8) - send, middle)
+        left += style.width() + theme.gap(4)
+        right -= theme.gap(13)
+        hint = self.figure.sizeHint()
+        shown = max(0, min(hint.width(), right - left))
+        self.figure.setGeometry(right - shown, middle - hint.height() // 2, shown, hint.height())
         self.updateGeometry()
         self.update()
-
-    def _lay_out_editing(self, width: int) -> None:
-        theme = self._theme
-        self._editing.setVisible(self.is_editing)
-        self._leave_edit.setVisible(self.is_editing)
-        left, row, top = theme.gap(18) + theme.px(16) + theme.gap(8), theme.px(28), theme.gap(9)
-        self._editing.setGeometry(left, top, max(0, width - left - row - theme.gap(12)), row)
-        self._leave_edit.setGeometry(width - row - theme.gap(10), top, row, row)
-
-    def _lay_out_figure(self, left: int, right: int, middle: int) -> None:
-        theme = self._theme
-        hint = self._figure.sizeHint()
-        room = right - left - theme.gap(16)
-        right -= theme.gap(13)
-        shown = hint.width() <= room
-        self._figure.setVisible(shown and bool(self._figure.text()))
-        self._figure.setGeometry(
-            right - hint.width(), middle - hint.height() // 2, hint.width(), hint.height()
-        )
-        size = self._mark.sizeHint().width()
-        taken = hint.width() + theme.gap(8) if self._figure.text() and shown else 0
-        self._mark.move(right - taken - size, middle - size // 2)
 
     # --- what is done ------------------------------------------------------------------------
 
     def _connect(self) -> None:
         self._theme.changed.connect(self._lay_out)
         self._timer.timeout.connect(self._tell_draft)
-        self._style.clicked.connect(self._show_styles)
-        self._leave_edit.clicked.connect(self.leave_editing)
+        self._style.style_chosen.connect(self.style_chosen)
+        self._editing.left.connect(self.leave_editing)
         self.send_button.clicked.connect(self._take_button)
         self.draft.send_requested.connect(self._send)
         self.draft.left.connect(self._take_escape)
@@ -241,8 +206,7 @@ class Composer(QWidget):
         self.draft.focus_changed.connect(self.update)
 
     def _say(self, text: str, colour: str = "text2") -> None:
-        self._figure.setText(text)
-        self._figure.set_colour(colour)
+        self.figure.say(text, colour)
         self._lay_out()
 
     @Slot()
@@ -250,7 +214,7 @@ class Composer(QWidget):
         has_text = bool(self.text().strip())
         self.send_button.setEnabled(has_text or self.send_button.stops)
         if not has_text and not self.send_button.stops:
-            self._figure.setText("")
+            self.figure.say("")
         self._lay_out()
 
     @Slot()
@@ -299,12 +263,3 @@ class Composer(QWidget):
         self._edited_id = None
         self._put_aside = ""
         self._lay_out()
-
-    @Slot()
-    def _show_styles(self) -> None:
-        menu = PopupMenu(self._theme, self)
-        for style in STYLES:
-            is_chosen = style.name == self._style.text()
-            choose = partial(self.style_chosen.emit, style.name)
-            menu.add(style.name, choose, icon="check" if is_chosen else "")
-        menu.popup_above(self._style)

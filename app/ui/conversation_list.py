@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView
 
 from app.core.conversation import ConversationSummary
@@ -17,7 +17,7 @@ from app.ui.conversation_model import ConversationModel, RowData
 from app.ui.conversation_row import ConversationRow
 from app.ui.mark import MarkClock
 from app.ui.popup_menu import PopupMenu
-from app.ui.theme import Theme
+from app.ui.theme import Theme, TypeRole
 
 
 class ConversationList(QListView):
@@ -68,7 +68,16 @@ class ConversationList(QListView):
     def set_filter(self, text: str) -> None:
         """Only chats with these words in their title."""
         self._rows.set_filter(text)
+        self.viewport().update()
         self._take_current()
+
+    @Slot()
+    def focus_first(self) -> None:
+        """The uppermost chat, for who comes from the filter."""
+        self.setFocus(Qt.FocusReason.TabFocusReason)
+        first = self._rows.first_chat
+        if first >= 0:
+            self.setCurrentIndex(self._rows.index(first))
 
     @Slot()
     def rename_current(self) -> None:
@@ -99,6 +108,32 @@ class ConversationList(QListView):
         else:
             super().keyPressEvent(event)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A press on "…" opens the menu, and not the chat."""
+        point = event.position().toPoint()
+        index = self.indexAt(point)
+        is_left = event.button() is Qt.MouseButton.LeftButton
+        if (
+            is_left
+            and index.isValid()
+            and self._delegate.is_on_menu(point, self.visualRect(index), index)
+        ):
+            self._show_row_menu(index)
+        else:
+            super().mousePressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Say so if the filter leaves nothing."""
+        super().paintEvent(event)
+        if self._rows.rowCount() == 0 and self._rows.is_filtered:
+            painter = QPainter(self.viewport())
+            painter.setFont(self._theme.font(TypeRole.SMALL))
+            painter.setPen(self._theme.colour("text2"))
+            room = self.viewport().rect().adjusted(self._theme.gap(10), self._theme.gap(10), 0, 0)
+            painter.drawText(
+                room, Qt.TextFlag.TextWordWrap, "No chat has these words in its title."
+            )
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the ring if the keyboard brought the focus."""
         self._delegate.shows_focus = keyboard_brought(event.reason())
@@ -114,7 +149,6 @@ class ConversationList(QListView):
     def _connect(self, clock: MarkClock) -> None:
         self.clicked.connect(self._open_clicked)
         self._rows.rename_requested.connect(self.rename_requested)
-        self._delegate.menu_requested.connect(self._show_row_menu)
         self.customContextMenuRequested.connect(self._show_menu_at)
         clock.stepped.connect(self._turn)
         self._theme.changed.connect(self.doItemsLayout)
@@ -144,7 +178,6 @@ class ConversationList(QListView):
         if index.isValid() and self._delegate.has_menu(index) and not index.data(RowData.IS_HEAD):
             self._show_menu(index, self.viewport().mapToGlobal(point))
 
-    @Slot(QModelIndex)
     def _show_row_menu(self, index: QModelIndex) -> None:
         rect = self._delegate.menu_rect(self.visualRect(index))
         self._show_menu(index, self.viewport().mapToGlobal(rect.bottomLeft()))

@@ -114,6 +114,16 @@ class ConversationModel(QAbstractListModel):
             self._tell_all()
 
     @property
+    def first_chat(self) -> int:
+        """The row of the uppermost chat; -1 if there is none."""
+        return next((row for row, content in enumerate(self._rows) if not content.is_head), -1)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether chats are left out."""
+        return bool(self._filter.strip())
+
+    @property
     def replying_row(self) -> int:
         """The row that turns; -1 for none."""
         return self.row_of(self._replying_id) if self._replying_id >= 0 else -1

@@ -1,12 +1,12 @@
-"""How a row of the conversation list is painted, renamed and clicked.
+"""How a row of the conversation list is painted and renamed.
 
 Knows nothing of chats.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -23,13 +23,7 @@ from app.ui.theme import Theme, TypeRole
 
 
 class ConversationRow(QStyledItemDelegate):
-    """Paints heads and chats.
-
-    Signals:
-        menu_requested(QModelIndex): the "…" of a row was clicked.
-    """
-
-    menu_requested = Signal(QModelIndex)
+    """Paints heads and chats."""
 
     def __init__(self, theme: Theme, clock: MarkClock, view: QAbstractItemView) -> None:
         super().__init__(view)
@@ -66,16 +60,6 @@ class ConversationRow(QStyledItemDelegate):
         """As large as the row."""
         editor.setGeometry(self._row_rect(option.rect))
 
-    def editorEvent(
-        self, event: QEvent, model: object, option: QStyleOptionViewItem, index: Index
-    ) -> bool:
-        """A click on "…" asks for the menu."""
-        is_click = event.type() is QEvent.Type.MouseButtonRelease
-        if is_click and isinstance(event, QMouseEvent) and self._is_on_menu(event, option, index):
-            self.menu_requested.emit(index)
-            return True
-        return super().editorEvent(event, model, option, index)  # type: ignore[arg-type]
-
     def menu_rect(self, row: QRect) -> QRect:
         """Where the "…" of a row is."""
         side = self._theme.px(28)
@@ -86,9 +70,9 @@ class ConversationRow(QStyledItemDelegate):
         """The chat that isn't written yet has nothing to rename or delete."""
         return not index.data(RowData.IS_HEAD) and bool(index.data(RowData.CONVERSATION_ID))
 
-    def _is_on_menu(self, event: QMouseEvent, option: QStyleOptionViewItem, index: Index) -> bool:
-        point = event.position().toPoint()
-        return self.has_menu(index) and self.menu_rect(option.rect).contains(point)
+    def is_on_menu(self, point: QPoint, row: QRect, index: Index) -> bool:
+        """Whether a point is on the "…" of a row."""
+        return self.has_menu(index) and self.menu_rect(row).contains(point)
 
     def _row_rect(self, rect: QRect) -> QRect:
         return rect.adjusted(0, 1, 0, -1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.runtime.facts import Notice
 from app.ui.buttons import Button
 from app.ui.child_window import ChildWindow
+from app.ui.copy_button import CopyButton
 from app.ui.labels import Paragraph
 from app.ui.theme import Theme, TypeRole
 
@@ -19,19 +19,17 @@ class DetailsWindow(ChildWindow):
     def __init__(self, theme: Theme, notice: Notice, parent: QWidget) -> None:
         super().__init__(theme, "Details", parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._text = f"{notice.title} {notice.text}\n\n{notice.details}"
+        text = f"{notice.title} {notice.text}\n\n{notice.details}"
         lines = QPlainTextEdit(notice.details)
         lines.setReadOnly(True)
         lines.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         lines.setFont(theme.font(TypeRole.CODE))
         lines.setAccessibleName("Details")
-        copy = Button(theme, "Copy", icon="copy")
-        copy.clicked.connect(self._copy)
         close = Button(theme, "Close")
         close.clicked.connect(self.close)
         row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(copy)
+        row.addWidget(CopyButton(theme, "Copy the details", lambda: text))
         row.addWidget(close)
         layout = QVBoxLayout(self)
         side = theme.gap(18)
@@ -45,7 +43,3 @@ class DetailsWindow(ChildWindow):
     def sizeHint(self) -> QSize:
         """Room for log lines."""
         return QSize(self.theme.px(680), self.theme.px(420))
-
-    @Slot()
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self._text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, Qt, Signal, Slot
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFocusEvent,
     QKeyEvent,
     QKeySequence,
@@ -16,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QTextEdit
 
+from app.ui.popup_menu import let_corners_through
 from app.ui.theme import Theme, TypeRole
 
 MOST_LINES = 10
@@ -119,6 +121,12 @@ class DraftEdit(QTextEdit):
         """The box around it is painted anew."""
         super().focusOutEvent(event)
         self.focus_changed.emit()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Qt's own menu for texts, with round corners."""
+        menu = self.createStandardContextMenu(event.pos())
+        let_corners_through(menu)
+        menu.popup(event.globalPos())
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Text only."""

@@ -7,7 +7,7 @@ button for a file that is. Knows nothing of the session; says what is wished by 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.buttons import Button, ButtonKind, IconButton
+from app.ui.copy_button import CopyButton
 from app.ui.labels import Label, Paragraph
 from app.ui.theme import Theme, TypeRole
 
@@ -49,15 +50,13 @@ class GetMixtralPage(QWidget):
         self._close = IconButton(theme, "close", "Back to the chat", "Esc")
         self._open = Button(theme, "Open a model file", ButtonKind.PRIMARY)
         self._command = QLineEdit(COMMAND)
-        self._copy = Button(theme, "Copy", icon="copy")
-        self._copy.setAccessibleName("Copy the command")
+        self._copy = CopyButton(theme, "Copy the command", self._command.text)
         self._grid = QGridLayout()
         self._content = QVBoxLayout()
         self._inner = QWidget()
         self._build()
         self._close.clicked.connect(self.closed)
         self._open.clicked.connect(self.open_file_requested)
-        self._copy.clicked.connect(self._copy_command)
         theme.changed.connect(self._take_theme)
         self._take_theme()
 
@@ -143,11 +142,6 @@ class GetMixtralPage(QWidget):
 
     def _say(self, text: str) -> None:
         self._content.addWidget(Paragraph(self._theme, text, TypeRole.BODY, "text2"))
-
-    @Slot()
-    def _copy_command(self) -> None:
-        QGuiApplication.clipboard().setText(COMMAND)
-        self._copy.setText("Copied")
 
     @Slot()
     def _take_theme(self) -> None:

@@ -6,7 +6,8 @@
     window.show()                                       # then session.start()
 
 `close_requested` is emitted when the user closes the window: whoever built the session closes it.
-Knows nothing of engines and disks; `app.ui.session_binding` talks to the session.
+Knows nothing of engines and disks; `app.ui.session_binding` shows the session's facts and
+`app.ui.session_wishes` hands wishes on to it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from app.ui.link_dialog import LinkDialog
 from app.ui.mark import MarkClock
 from app.ui.model_menu import ModelMenu
 from app.ui.session_binding import SessionBinding
+from app.ui.session_wishes import SessionWishes
 from app.ui.settings_window import SettingsWindow
 from app.ui.sidebar import Sidebar
 from app.ui.theme import Theme
@@ -71,7 +73,9 @@ class MainWindow(WindowFrame):
         self.pages.addWidget(self.get_mixtral)
         self.set_sidebar(self.sidebar, shown=settings.get(SIDEBAR_SHOWN))
         self._settings_window: SettingsWindow | None = None
+        self._keys_window: KeysWindow | None = None
         self.binding = SessionBinding(session, settings, self.page, self.sidebar, self._clock)
+        self.wishes = SessionWishes(session, settings, self.page, self.sidebar)
         self._keys = WindowKeys(self)
         self._connect()
         self._restore_geometry()
@@ -108,7 +112,9 @@ class MainWindow(WindowFrame):
     @Slot()
     def show_keys(self) -> None:
         """The list of keys."""
-        KeysWindow(self.theme, self).open_beside()
+        if self._keys_window is None:
+            self._keys_window = KeysWindow(self.theme, self)
+        self._keys_window.open_beside()
 
     @Slot()
     def show_models(self) -> None:
@@ -117,7 +123,7 @@ class MainWindow(WindowFrame):
         menu.model_chosen.connect(self.session.load_model)
         menu.open_file_requested.connect(self.open_model_file)
         menu.get_mixtral_requested.connect(self.show_get_mixtral)
-        menu.show_models(self.binding.models, self.session.model)
+        menu.show_models(self.wishes.models, self.session.model)
 
     @Slot()
     def open_model_file(self) -> None:
@@ -200,7 +206,10 @@ class MainWindow(WindowFrame):
         page.composer.left.connect(self.escape)
         page.transcript.link_activated.connect(self._ask_link)
         page.transcript.copy_requested.connect(self._copy_message)
-        self.binding.details_requested.connect(self._show_details)
+        self.wishes.details_requested.connect(self._show_details)
+        self.wishes.settings_changed.connect(self.binding.show_settings)
+        self.wishes.saving_failed.connect(self._tell_unsaved)
+        page.header.edit.left.connect(self.show_chat)
         self.get_mixtral.open_file_requested.connect(self.open_model_file)
         self.get_mixtral.closed.connect(self.show_chat)
         self.sidebar_toggled.connect(self._keep_sidebar)

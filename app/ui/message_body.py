@@ -124,6 +124,10 @@ class MessageBody:
                 best = (distance, index)
         return None if best is None else best[1]
 
+    def scroll_sideways(self, point: QPointF, by: int) -> bool:
+        """Move the block under a point, if it is wider than the message."""
+        return any(view.rect.contains(point) and view.scroll_sideways(by) for view in self._views)
+
     def href_at(self, point: QPointF) -> str:
         """The link under a point, or ""."""
         for text in self.texts:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QWidget
 
 from app.ui.message_body import MessageBody
+from app.ui.rich_text import PlacedText
 from app.ui.selection import Place
 
 
@@ -18,11 +19,13 @@ class MessagePointer(QObject):
 
     Signals:
         link_activated(str): a link was clicked; nothing is opened by itself.
-        selection_changed: to be painted anew.
+        selection_changed: another range of this message's text is selected.
+        look_changed: to be painted anew; a link is under the mouse, say.
     """
 
     link_activated = Signal(str)
     selection_changed = Signal()
+    look_changed = Signal()
 
     def __init__(self, widget: QWidget, body: MessageBody) -> None:
         super().__init__(widget)
@@ -30,6 +33,7 @@ class MessagePointer(QObject):
         self._body = body
         self._pressed_href = ""
         self._drags = False
+        self._marked: PlacedText | None = None
 
     def press(self, event: QMouseEvent) -> None:
         """Begin a selection, or extend it with Shift."""
@@ -105,6 +109,18 @@ class MessagePointer(QObject):
         if self._widget.cursor().shape() is not shape:
             self._widget.setCursor(shape)
         self._widget.setToolTip(href)
+        self._mark_link(under, href)
+
+    def _mark_link(self, under: PlacedText | None, href: str) -> None:
+        """Underline the link under the mouse, and no other."""
+        for text in (self._marked, under):
+            if text is not None and text.mark_link(href if text is under else ""):
+                self.look_changed.emit()
+        self._marked = under if href else None
+
+    def leave(self) -> None:
+        """The mouse is elsewhere."""
+        self._mark_link(None, "")
 
     def _place_at(self, point: QPointF) -> Place | None:
         index = self._body.text_index_at(point)

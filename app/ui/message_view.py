@@ -19,6 +19,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -68,6 +69,7 @@ class MessageView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.pointer.link_activated.connect(self.link_activated)
         self.pointer.selection_changed.connect(self.update)
+        self.pointer.look_changed.connect(self.update)
         self._connect_foot()
 
     @property
@@ -147,6 +149,7 @@ class MessageView(QWidget):
     def leaveEvent(self, event: QEvent) -> None:
         """Hide the foot."""
         self._hovered = False
+        self.pointer.leave()
         self._show_foot()
         super().leaveEvent(event)
 
@@ -180,6 +183,14 @@ class MessageView(QWidget):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Select a word."""
         self.pointer.select_word(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Sideways for code and tables under the mouse; up and down for the transcript."""
+        by = event.pixelDelta().x() or event.angleDelta().x() // 2
+        if by and self.body.scroll_sideways(event.position(), -by):
+            event.accept()
+        else:
+            super().wheelEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Copy what is selected, or the message."""

@@ -23,16 +23,21 @@ from app.ui.theme import Theme
 RADIUS = 10  # as in the style sheet
 
 
+def let_corners_through(menu: QMenu) -> None:
+    """Ask the system to show what is behind the rounded corners. Before the menu is shown."""
+    menu.setWindowFlag(Qt.WindowType.FramelessWindowHint)
+    menu.setWindowFlag(Qt.WindowType.NoDropShadowWindowHint)
+    menu.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+
 class PopupMenu(QMenu):
     """A menu that deletes itself when it is closed."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
-        self.setWindowFlag(Qt.WindowType.NoDropShadowWindowHint)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        let_corners_through(self)
         self.setToolTipsVisible(True)
 
     def add(

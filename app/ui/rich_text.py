@@ -15,11 +15,13 @@ from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QImage,
     QPainter,
+    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextImageFormat,
+    QTextLayout,
     QTextOption,
 )
 
@@ -60,7 +62,7 @@ class PlacedText:
         self.y = 0.0
         self.clip: QRectF | None = None  # what shows of a text that scrolls sideways
         self.document = SealedDocument()
-        self.hovered_href = ""
+        self._marked_href = ""
         self.repaint_wanted: Callable[[], None] | None = None
         self._wraps = style.wraps
         self._natural_width: float | None = None
@@ -139,7 +141,6 @@ class PlacedText:
             char.setAnchor(True)
             char.setAnchorHref(run.href)
             char.setForeground(theme.colour("accent"))
-            char.setFontUnderline(run.href == self.hovered_href)
         return char
 
     def set_width(self, width: float) -> float:
@@ -203,6 +204,18 @@ class PlacedText:
         local = QPointF(point.x() - self.x, point.y() - self.y)
         return str(self.document.documentLayout().anchorAt(local))
 
+    def mark_link(self, href: str) -> bool:
+        """Underline the links to an address, and no others; whether that changed anything."""
+        if href == self._marked_href:
+            return False
+        self._marked_href = href
+        block = self.document.begin()
+        while block.isValid():
+            block.layout().setFormats(_underlines(block, href))
+            block = block.next()
+        self.note_repaint()
+        return True
+
     def end_of_text(self) -> QRectF:
         """The line box after the last letter, as a rectangle without width."""
         block = self.document.lastBlock()
@@ -261,3 +274,21 @@ class PlacedText:
         picture.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
         cursor.insertImage(picture)
         cursor.insertText(" ", self.char_format())
+
+
+def _underlines(block: QTextBlock, href: str) -> list[QTextLayout.FormatRange]:
+    """The stretches of a line of text that lead to that address."""
+    found = []
+    pieces = block.begin()
+    while not pieces.atEnd():
+        fragment = pieces.fragment()
+        if href and fragment.charFormat().anchorHref() == href:
+            piece = QTextLayout.FormatRange()
+            piece.start = fragment.position() - block.position()
+            piece.length = fragment.length()
+            line = QTextCharFormat()
+            line.setFontUnderline(True)
+            piece.format = line
+            found.append(piece)
+        pieces += 1
+    return found

@@ -1,15 +1,14 @@
-"""Joins the session and the panels: its facts are shown, their wishes are handed on.
+"""Shows the session's facts in the panels.
 
-The only module of the window that knows both sides; it keeps no state of its own beside what
-can't be asked of the session. Knows nothing of how panels look.
+Keeps no state of its own beside what can't be asked of the session. Knows nothing of wishes, nor
+of how panels look.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, Slot
 
-from app.core.conversation import Conversation, Message, Role
+from app.core.conversation import Conversation, Message
 from app.core.model_library import size_text
 from app.core.settings import SEND_KEY, Settings
 from app.engine.protocol import LoadedModel
@@ -33,13 +32,7 @@ _WORKING = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
 
 
 class SessionBinding(QObject):
-    """Shows the session's facts in the chat page and the sidebar.
-
-    Signals:
-        details_requested(object): the notice whose technical lines are to be shown.
-    """
-
-    details_requested = Signal(object)
+    """Listens to the session, and tells the chat page and the sidebar."""
 
     def __init__(
         self,
@@ -59,7 +52,6 @@ class SessionBinding(QObject):
         self._models: tuple[ModelChoice, ...] = ()
         self._banner_closed = False
         self._connect_facts()
-        self._connect_wishes()
         self.show_settings()
         self._take_model(session.model)
         self._take_conversation(session.conversation)
@@ -99,6 +91,7 @@ class SessionBinding(QObject):
         session.queued_changed.connect(page.queued.show_text)
         session.notice_raised.connect(self._take_notice)
         session.notice_cleared.connect(self._clear_notice)
+        page.banner.closed.connect(self.close_banner)
 
     @Slot(object)
     def _take_state(self, state: SessionState) -> None:
@@ -112,6 +105,12 @@ class SessionBinding(QObject):
             self._show_model()
         self._show_empty()
         page.composer.set_placeholder(self._placeholder(state))
+
+    @Slot()
+    def close_banner(self) -> None:
+        """The line about the demo is gone until the next start."""
+        self._banner_closed = True
+        self._page.banner.hide()
 
     @Slot(object)
     def _take_model(self, _model: LoadedModel | None) -> None:
@@ -191,86 +190,6 @@ class SessionBinding(QObject):
         elif key == notice_keys.BIN:
             self._page.toast.hide()
         self._page.notices.clear(key)
-
-    # --- wishes ------------------------------------------------------------------------------
-
-    def _connect_wishes(self) -> None:
-        session, page, sidebar = self._session, self._page, self._sidebar
-        composer, transcript = page.composer, page.transcript
-        composer.send_requested.connect(session.send)
-        composer.stop_requested.connect(session.stop)
-        composer.edit_finished.connect(session.edit_message)
-        composer.draft_changed.connect(session.measure_draft)
-        composer.style_chosen.connect(self._choose_style)
-        composer.last_message_requested.connect(self._edit_last)
-        transcript.edit_requested.connect(self._edit)
-        transcript.again_requested.connect(session.answer_again)
-        transcript.continue_requested.connect(session.continue_reply)
-        transcript.version_requested.connect(session.show_version)
-        for cards in (page.notices, transcript):
-            name = "notice_action_requested" if cards is transcript else "action_requested"
-            getattr(cards, name).connect(self._act)
-            name = "notice_details_requested" if cards is transcript else "details_requested"
-            getattr(cards, name).connect(self.details_requested)
-        page.empty.question_asked.connect(session.send)
-        page.empty.demo_requested.connect(self._load_demo)
-        page.toast.undo_requested.connect(session.undo_delete)
-        page.banner.closed.connect(self._close_banner)
-        page.header.cancel_requested.connect(session.cancel_load)
-        page.header.rename_requested.connect(self._rename_open)
-        page.header.delete_requested.connect(self._delete_open)
-        sidebar.list.open_requested.connect(session.open_conversation)
-        sidebar.list.rename_requested.connect(session.rename_conversation)
-        sidebar.list.delete_requested.connect(session.delete_conversation)
-
-    @Slot(str)
-    def _choose_style(self, name: str) -> None:
-        self._settings.choose_style(name)
-        self.show_settings()
-
-    @Slot()
-    def _edit_last(self) -> None:
-        for message in reversed(self._page.transcript.messages):
-            if message.role is Role.USER:
-                self._edit(message.message_id)
-                return
-
-    @Slot(int)
-    def _edit(self, message_id: int) -> None:
-        for message in self._page.transcript.messages:
-            if message.message_id == message_id:
-                self._page.composer.edit_message(message_id, message.text)
-
-    @Slot(object)
-    def _act(self, notice: Notice) -> None:
-        if notice.action in (NoticeAction.TRY_AGAIN, NoticeAction.LOAD_AGAIN):
-            self._session.try_again()
-        elif notice.action is NoticeAction.DETAILS:
-            self.details_requested.emit(notice)
-        elif notice.action is NoticeAction.SHOW_FOLDER:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(notice.details))
-        elif notice.action is NoticeAction.UNDO_DELETE:
-            self._session.undo_delete()
-
-    @Slot()
-    def _load_demo(self) -> None:
-        demo = next((each for each in self._models if each.is_demo), None)
-        if demo is not None:
-            self._session.load_model(demo.path)
-
-    @Slot()
-    def _close_banner(self) -> None:
-        self._banner_closed = True
-        self._page.banner.hide()
-
-    @Slot(str)
-    def _rename_open(self, title: str) -> None:
-        summary = self._session.conversation.summary
-        self._session.rename_conversation(summary.conversation_id, title)
-
-    @Slot()
-    def _delete_open(self) -> None:
-        self._session.delete_conversation(self._session.conversation.summary.conversation_id)
 
     # --- parts -------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class Sidebar(QWidget):
         self._get.clicked.connect(self.get_mixtral_requested)
         self._settings.clicked.connect(self.settings_requested)
         self.filter.textChanged.connect(self.list.set_filter)
+        self.filter.list_requested.connect(self.list.focus_first)
         theme.changed.connect(self._take_theme)
 
     def set_page(self, name: str) -> None:

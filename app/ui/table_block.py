@@ -95,6 +95,11 @@ class TableBlockView(BlockView):
         self._bar.setGeometry(round(x), round(y + self.height) - bar, round(self.width), bar)
         self._place_cells()
 
+    def scroll_sideways(self, by: int) -> bool:
+        """Move the table, if it is wider than the message."""
+        self._bar.setValue(self._bar.value() + by)
+        return self._bar.maximum() > 0
+
     def paint(self, painter: QPainter, visible: QRectF, selections: Selections) -> None:
         """Paint the cells, the head's rule and the hairlines between the rows."""
         for index, cell in enumerate(self.texts):
@@ -121,6 +126,7 @@ class TableBlockView(BlockView):
             side = _ALIGNMENTS.get(alignment, Qt.AlignmentFlag.AlignLeft)
             cell = PlacedText(self.theme, TextStyle(role, alignment=side))
             cell.set_runs(runs)
+            cell.repaint_wanted = self.note_change
             row.append(cell)
         return row
 

@@ -50,7 +50,7 @@ class TitleEdit(QLineEdit):
 
     Signals:
         title_written(str): Enter, or the focus has left.
-        left: Escape.
+        left: Enter or Escape.
     """
 
     title_written = Signal(str)
@@ -72,6 +72,7 @@ class TitleEdit(QLineEdit):
         """Enter takes the title, Escape doesn't."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._end()
+            self.left.emit()
         elif event.key() == Qt.Key.Key_Escape:
             self.hide()
             self.left.emit()

@@ -7,155 +7,124 @@ out anew, and what is finished stays where it is. Knows nothing of the session.
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication
 
-from app.core.conversation import Message, MessageState, Role
+from app.core.conversation import Message, Role
 from app.runtime.facts import Notice, ReadingProgress
-from app.ui.block_pictures import BlockPictures
-from app.ui.code_colours import CodeColours
 from app.ui.mark import MarkClock
-from app.ui.markdown import make_parser
-from app.ui.memory_line import MemoryLine
-from app.ui.message_kit import MessageKit
 from app.ui.message_view import MessageView
-from app.ui.reply_view import ReplyView
-from app.ui.row_heights import estimated_height
 from app.ui.theme import Theme, TypeRole
-from app.ui.user_message_view import UserMessageView
-from app.ui.virtual_rows import RowWidget, VirtualRows
-
-_PASSED_ON = (
-    "copy_requested",
-    "edit_requested",
-    "again_requested",
-    "continue_requested",
-    "version_requested",
-    "link_activated",
-)
+from app.ui.transcript_rows import TranscriptRows
 
 
-class TranscriptView(VirtualRows):
+class TranscriptView(TranscriptRows):
     """The messages of one branch.
 
-    Signals: those of `MessageView`, passed on; and
-        notice_action_requested, notice_details_requested(object): the notice in a reply's place.
-        follow_changed(bool): whether the end is kept in sight.
+    Signals: those of `TranscriptRows`; and
+        lines_arrived_below(int): so many lines have come since the reader left the end.
     """
 
-    copy_requested = Signal(int)
-    edit_requested = Signal(int)
-    again_requested = Signal(int)
-    continue_requested = Signal(int)
-    version_requested = Signal(int, int)
-    link_activated = Signal(str)
-    notice_action_requested = Signal(object)
-    notice_details_requested = Signal(object)
-    follow_changed = Signal(bool)
+    lines_arrived_below = Signal(int)
 
     def __init__(self, theme: Theme, clock: MarkClock) -> None:
-        super().__init__(theme)
-        self._kit = MessageKit(
-            theme, clock, make_parser(), CodeColours(theme, self), BlockPictures(theme)
-        )
-        self._rows: list[Message | int] = []  # a number: the memory line, of so many messages
+        super().__init__(theme, clock)
         self._waiting: list[str] = []
-        self._notice: Notice | None = None
-        self._current = -1
+        self._end_when_left = 0
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Messages")
         clock.ticked.connect(self.flush)
-        theme.changed.connect(self._rebuild)
-
-    @property
-    def colours(self) -> CodeColours:
-        """What colours the code; it is warmed up once the window stands."""
-        return self._kit.colours
-
-    @property
-    def messages(self) -> list[Message]:
-        """The branch as it is shown."""
-        return [row for row in self._rows if isinstance(row, Message)]
 
     # --- what is shown -----------------------------------------------------------------------
 
     def show_branch(self, branch: tuple[Message, ...]) -> None:
-        """Show these messages, the end in sight."""
-        self._rows = list(branch)
+        """Show these messages.
+
+        Another chat begins with its end in sight. Another branch of the same one keeps the first
+        message that differs where the old one was, unless the end was in sight.
+        """
+        parting = self._parting_row(branch)
+        is_other_chat = not self.messages or parting is None
+        place = None if is_other_chat or self.follows else self.place_of(parting or 0)
+        had_focus = self._has_focus_within()
+        self.rows = list(branch)
         self._waiting.clear()
-        self._notice = None
-        self._current = -1
-        self.set_rows([self._estimate(row) for row in self._rows])
+        self.notice = None
+        self.current = -1
+        self.set_rows([self.estimate(row) for row in self.rows], at_end=place is None)
+        if place is not None:
+            self.restore_place(*place)
+        if had_focus and parting is not None and self.rows:
+            self._focus_row(min(parting, len(self.rows) - 1))
 
     def add_message(self, message: Message) -> None:
         """One more at the end; the user's own brings the end into sight."""
         self.flush()
-        self._rows.append(message)
-        self._tell_last()
-        self.append_row(self._estimate(message))
+        self.rows.append(message)
+        self.tell_last()
+        self.append_row(self.estimate(message))
         if message.role is Role.USER or self.follows:
             self.scroll_to_end()
 
     def grow(self, message_id: int, text: str) -> None:
         """Text for the last reply; it is shown in the next tick."""
-        if self._is_last_reply(message_id):
+        if self.is_last(message_id):
             self._waiting.append(text)
 
     @Slot()
     def flush(self) -> None:
         """Show what has been gathered."""
-        if not self._waiting:
+        view = self.last_reply()
+        if not self._waiting or view is None:
             return
-        text = "".join(self._waiting)
+        view.grow("".join(self._waiting))
         self._waiting.clear()
-        view = self._last_view()
-        if view is None:
-            return
-        view.grow(text)
-        row = len(self._rows) - 1
-        self._rows[row] = view.message
+        row = len(self.rows) - 1
+        self.rows[row] = view.message
         top = round(view.growing_top())
         self.lay_out_row(row)
         view.update(QRect(0, top, view.width(), view.height() - top))
+        self._count_lines_below()
 
     def finish_reply(self, message: Message) -> None:
         """The last reply is complete, or stopped."""
-        if not self._is_last_reply(message.message_id):
+        if not self.is_last(message.message_id):
             return
         self._waiting.clear()
-        self._rows[-1] = message
-        view = self._last_view()
+        self.rows[-1] = message
+        view = self.last_reply()
         if view is not None:
             view.finish(message)
-        self.lay_out_row(len(self._rows) - 1)
+        self.lay_out_row(len(self.rows) - 1)
+        self._count_lines_below()
 
     def resume_reply(self, message: Message) -> None:
         """The last reply grows again."""
-        if self._is_last_reply(message.message_id):
-            self._rows[-1] = message
-            self._rebuild()
+        if self.is_last(message.message_id):
+            self.rows[-1] = message
+            self.rebuild()
 
     def show_reading(self, progress: ReadingProgress) -> None:
         """How much of the prompt is read, in the growing reply's place."""
-        view = self._last_view()
+        view = self.last_reply()
         if view is not None and view.is_growing:
             view.show_reading(progress)
 
     def show_notice(self, notice: Notice | None) -> None:
         """News about the last reply, in its place; None takes it away."""
-        self._notice = notice
-        view = self._last_view()
+        self.notice = notice
+        view = self.last_reply()
         if view is not None:
             view.show_notice(notice)
 
     def move_memory_line(self, dropped_messages: int) -> None:
         """The model no longer sees so many of the oldest messages."""
         messages = self.messages
-        self._rows = list(messages)
+        self.rows = list(messages)
         if 0 < dropped_messages < len(messages):
-            self._rows.insert(dropped_messages, dropped_messages)
-        self._current = -1
-        self._rebuild()
+            self.rows.insert(dropped_messages, dropped_messages)
+        self.current = -1
+        self.rebuild()
 
     def last_code(self) -> str | None:
         """The code of the last block of code that is near what is seen."""
@@ -166,64 +135,38 @@ class TranscriptView(VirtualRows):
                 return code
         return None
 
-    # --- rows --------------------------------------------------------------------------------
-
-    def make_row(self, row: int) -> RowWidget:
-        """A bubble, a reply or the memory line."""
-        content = self._rows[row]
-        if isinstance(content, int):
-            return MemoryLine(self.theme, content)
-        view = self._make_view(content)
-        view.set_last(row == len(self._rows) - 1)
-        for name in _PASSED_ON:
-            getattr(view, name).connect(getattr(self, name))
-        view.height_changed.connect(self._lay_out_sender)
-        view.pointer.selection_changed.connect(self._clear_other_selections)
-        view.focused.connect(self._note_focus)
-        return view
-
-    def keeps_row(self, row: int) -> bool:
-        """The growing reply stays, and what has the focus."""
-        content = self._rows[row]
-        if isinstance(content, Message) and content.state is MessageState.GROWING:
-            return True
-        view, focused = self.view(row), QApplication.focusWidget()
-        return (
-            view is not None
-            and focused is not None
-            and (view is focused or view.isAncestorOf(focused))
-        )
-
     def note_follow(self, follows: bool) -> None:
-        """Tell it."""
-        self.follow_changed.emit(follows)
+        """From now on lines are counted, or no more."""
+        self._end_when_left = self.verticalScrollBar().maximum()
+        self.lines_arrived_below.emit(0)
+        super().note_follow(follows)
 
     # --- focus -------------------------------------------------------------------------------
 
     def step_message(self, step: int) -> None:
         """Focus the previous or the next message; from outside, the last one."""
-        rows = [row for row, content in enumerate(self._rows) if isinstance(content, Message)]
+        rows = [row for row, content in enumerate(self.rows) if isinstance(content, Message)]
         if not rows:
             return
-        if self._current not in rows or not self._has_focus_within():
+        if self.current not in rows or not self._has_focus_within():
             wanted = rows[-1]
         else:
-            place = rows.index(self._current) + step
+            place = rows.index(self.current) + step
             wanted = rows[max(0, min(place, len(rows) - 1))]
         self._focus_row(wanted)
 
     def focused_message(self) -> Message | None:
         """The message that has the focus, else the last one."""
-        if self._has_focus_within() and 0 <= self._current < len(self._rows):
-            content = self._rows[self._current]
+        if self._has_focus_within() and 0 <= self.current < len(self.rows):
+            content = self.rows[self.current]
             return content if isinstance(content, Message) else None
         return self.messages[-1] if self.messages else None
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tab comes to the message that had the focus last, or to the last one."""
         super().focusInEvent(event)
-        if self._rows:
-            row = self._current if 0 <= self._current < len(self._rows) else len(self._rows) - 1
+        if self.rows:
+            row = self.current if 0 <= self.current < len(self.rows) else len(self.rows) - 1
             self._focus_row(row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -236,7 +179,7 @@ class TranscriptView(VirtualRows):
             super().keyPressEvent(event)
 
     def _focus_row(self, row: int) -> None:
-        self._current = row
+        self.current = row
         self.scroll_to_row(row)
         view = self.view(row)
         if isinstance(view, MessageView):
@@ -248,61 +191,20 @@ class TranscriptView(VirtualRows):
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _make_view(self, message: Message) -> MessageView:
-        if message.role is Role.USER:
-            return UserMessageView(self._kit, message)
-        view = ReplyView(self._kit, message)
-        view.notice_action_requested.connect(self.notice_action_requested)
-        view.notice_details_requested.connect(self.notice_details_requested)
-        if self._notice is not None and message is self._rows[-1]:
-            view.show_notice(self._notice)
-        return view
+    def _parting_row(self, branch: tuple[Message, ...]) -> int | None:
+        """The first row in which another branch of this chat differs; None for another chat."""
+        messages = self.messages
+        if not messages or not branch:
+            return None
+        if messages[0].conversation_id != branch[0].conversation_id:
+            return None
+        for row, (old, new) in enumerate(zip(messages, branch, strict=False)):
+            if old.message_id != new.message_id:
+                return row
+        return min(len(messages), len(branch)) - 1
 
-    def _last_view(self) -> ReplyView | None:
-        view = self.view(len(self._rows) - 1)
-        return view if isinstance(view, ReplyView) else None
-
-    def _is_last_reply(self, message_id: int) -> bool:
-        last = self._rows[-1] if self._rows else None
-        return isinstance(last, Message) and last.message_id == message_id
-
-    def _tell_last(self) -> None:
-        for row in self.rows_alive():
-            view = self.view(row)
-            if isinstance(view, MessageView):
-                view.set_last(row == len(self._rows) - 1)
-
-    def _estimate(self, row: Message | int) -> int:
-        line = self.theme.line_height(TypeRole.READING)
-        if isinstance(row, int):
-            return 2 * line
-        letter = QFontMetricsF(self.theme.font(TypeRole.READING)).averageCharWidth()
-        width = self.column.width or 40 * self.theme.em
-        return estimated_height(len(row.text), row.text.count("\n"), width, line, letter)
-
-    @Slot()
-    def _rebuild(self) -> None:
-        self._kit.pictures.clear()
-        self.set_rows([self._estimate(row) for row in self._rows], at_end=self.follows)
-
-    @Slot()
-    def _lay_out_sender(self) -> None:
-        sender = self.sender()
-        for row in self.rows_alive():
-            if self.view(row) is sender:
-                self.lay_out_row(row)
-                return
-
-    @Slot()
-    def _clear_other_selections(self) -> None:
-        chosen = self.sender()
-        for row in self.rows_alive():
-            view = self.view(row)
-            if isinstance(view, MessageView) and view.pointer is not chosen:
-                view.clear_selection()
-
-    @Slot(int)
-    def _note_focus(self, message_id: int) -> None:
-        for row, content in enumerate(self._rows):
-            if isinstance(content, Message) and content.message_id == message_id:
-                self._current = row
+    def _count_lines_below(self) -> None:
+        if not self.follows:
+            more = self.verticalScrollBar().maximum() - self._end_when_left
+            line = self.theme.line_height(TypeRole.READING)
+            self.lines_arrived_below.emit(max(0, round(more / line)))

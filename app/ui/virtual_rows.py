@@ -127,6 +127,26 @@ class VirtualRows(QAbstractScrollArea):
             self._set_follows(False)
             bar.setValue(wanted)
 
+    def place_of_reading(self) -> tuple[int, int] | None:
+        """The first row in sight and how far above it the visible part begins, for `restore_place`.
+
+        None while there are no rows.
+        """
+        if not len(self._heights):
+            return None
+        row = self._heights.row_at(self.verticalScrollBar().value() - self._top_gap())
+        return self.place_of(row)
+
+    def place_of(self, row: int) -> tuple[int, int]:
+        """That row, and how far above it the visible part begins."""
+        return row, self.verticalScrollBar().value() - self._top_of(row)
+
+    def restore_place(self, row: int, offset: int) -> None:
+        """Scroll so that a row is where it was; the rows may be others by now."""
+        bar = self.verticalScrollBar()
+        for _ in range(_ROUNDS):  # the rows on the way are measured for the first time
+            bar.setValue(self._top_of(min(row, len(self._heights) - 1)) + offset)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the rows into the new width."""
         super().resizeEvent(event)

@@ -127,12 +127,12 @@ def test_figures_stand_beside_the_button(composer: Composer) -> None:
     """The draft's tokens, a warning, and the speed while a reply grows."""
     composer.draft.set_text("Hello")
     composer.show_draft_tokens(1)
-    assert composer._figure.text() == "1 token"
+    assert composer.figure.text() == "1 token"
     composer.show_draft_tokens(1204, "the oldest messages make room")
-    assert composer._figure.text() == "1,204 tokens: the oldest messages make room"
+    assert composer.figure.text() == "1,204 tokens: the oldest messages make room"
     composer.show_reply(True)
     composer.show_speed(22.4)
-    assert composer._figure.text() == "22 tokens/s"
+    assert composer.figure.text() == "22 tokens/s"
 
 
 def test_only_text_can_be_pasted(composer: Composer) -> None:

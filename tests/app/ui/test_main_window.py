@@ -252,9 +252,9 @@ def test_the_gauge_counts_the_draft(window: MainWindow, session: ScriptedSession
     window.page.composer.draft.set_text("Hello")
     session.context_changed.emit(ContextUse(3412, 16384, 18))
     assert window.page.header.gauge.text() == "3,412 of 16,384"
-    assert window.page.composer._figure.text() == "18 tokens"
+    assert window.page.composer.figure.text() == "18 tokens"
     session.context_changed.emit(ContextUse(16380, 16384, 18))
-    assert "the oldest messages make room" in window.page.composer._figure.text()
+    assert "the oldest messages make room" in window.page.composer.figure.text()
 
 
 def test_notices_wait_for_each_other(window: MainWindow, session: ScriptedSession) -> None:

@@ -162,7 +162,7 @@ def test_the_memory_line_stands_above_what_is_remembered(transcript: TranscriptV
     assert line is not None
     assert "2 earlier messages stay" in line.accessibleName()
     transcript.move_memory_line(0)
-    assert len(transcript.messages) == len(transcript._rows)
+    assert len(transcript.messages) == len(transcript.rows)
 
 
 def test_letters_act_on_the_focused_message(transcript: TranscriptView, qtbot: QtBot) -> None:

@@ -1,0 +1,122 @@
+"""Hands the panels' wishes on to the session.
+
+Knows nothing of how the session fulfils them; what comes of them is told as facts.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
+
+from app.core.conversation import Role
+from app.core.errors import DataFolderError
+from app.core.settings import Settings
+from app.runtime.chat_session import ChatSession
+from app.runtime.facts import ModelChoice, Notice, NoticeAction
+from app.ui.chat_page import ChatPage
+from app.ui.sidebar import Sidebar
+
+
+class SessionWishes(QObject):
+    """Listens to the chat page and the sidebar, and asks the session.
+
+    Signals:
+        details_requested(object): the notice whose technical lines are to be shown.
+        settings_changed: another style is in force.
+        saving_failed(str): a sentence; the setting holds until the program ends.
+    """
+
+    details_requested = Signal(object)
+    settings_changed = Signal()
+    saving_failed = Signal(str)
+
+    def __init__(
+        self, session: ChatSession, settings: Settings, page: ChatPage, sidebar: Sidebar
+    ) -> None:
+        super().__init__(page)
+        self._session = session
+        self._settings = settings
+        self._page = page
+        self._sidebar = sidebar
+        self.models: tuple[ModelChoice, ...] = ()
+        session.models_changed.connect(self._take_models)
+        self._connect_wishes()
+
+    def _connect_wishes(self) -> None:
+        session, page, sidebar = self._session, self._page, self._sidebar
+        composer, transcript = page.composer, page.transcript
+        composer.send_requested.connect(session.send)
+        composer.stop_requested.connect(session.stop)
+        composer.edit_finished.connect(session.edit_message)
+        composer.draft_changed.connect(session.measure_draft)
+        composer.style_chosen.connect(self._choose_style)
+        composer.last_message_requested.connect(self._edit_last)
+        transcript.edit_requested.connect(self._edit)
+        transcript.again_requested.connect(session.answer_again)
+        transcript.continue_requested.connect(session.continue_reply)
+        transcript.version_requested.connect(session.show_version)
+        for cards in (page.notices, transcript):
+            name = "notice_action_requested" if cards is transcript else "action_requested"
+            getattr(cards, name).connect(self._act)
+            name = "notice_details_requested" if cards is transcript else "details_requested"
+            getattr(cards, name).connect(self.details_requested)
+        page.empty.question_asked.connect(session.send)
+        page.empty.demo_requested.connect(self._load_demo)
+        page.toast.undo_requested.connect(session.undo_delete)
+        page.header.cancel_requested.connect(session.cancel_load)
+        page.header.rename_requested.connect(self._rename_open)
+        page.header.delete_requested.connect(self._delete_open)
+        sidebar.list.open_requested.connect(session.open_conversation)
+        sidebar.list.rename_requested.connect(session.rename_conversation)
+        sidebar.list.delete_requested.connect(session.delete_conversation)
+
+    @Slot(str)
+    def _choose_style(self, name: str) -> None:
+        try:
+            self._settings.choose_style(name)
+        except DataFolderError as error:
+            self.saving_failed.emit(str(error))
+        self.settings_changed.emit()
+
+    @Slot()
+    def _edit_last(self) -> None:
+        for message in reversed(self._page.transcript.messages):
+            if message.role is Role.USER:
+                self._edit(message.message_id)
+                return
+
+    @Slot(int)
+    def _edit(self, message_id: int) -> None:
+        for message in self._page.transcript.messages:
+            if message.message_id == message_id:
+                self._page.composer.edit_message(message_id, message.text)
+
+    @Slot(object)
+    def _act(self, notice: Notice) -> None:
+        if notice.action in (NoticeAction.TRY_AGAIN, NoticeAction.LOAD_AGAIN):
+            self._session.try_again()
+        elif notice.action is NoticeAction.DETAILS:
+            self.details_requested.emit(notice)
+        elif notice.action is NoticeAction.SHOW_FOLDER:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(notice.details))
+        elif notice.action is NoticeAction.UNDO_DELETE:
+            self._session.undo_delete()
+
+    @Slot()
+    def _load_demo(self) -> None:
+        demo = next((each for each in self.models if each.is_demo), None)
+        if demo is not None:
+            self._session.load_model(demo.path)
+
+    @Slot(str)
+    def _rename_open(self, title: str) -> None:
+        summary = self._session.conversation.summary
+        self._session.rename_conversation(summary.conversation_id, title)
+
+    @Slot()
+    def _delete_open(self) -> None:
+        self._session.delete_conversation(self._session.conversation.summary.conversation_id)
+
+    @Slot(object)
+    def _take_models(self, models: tuple[ModelChoice, ...]) -> None:
+        self.models = models
