@@ -7,9 +7,11 @@ tables' shapes, but nothing of what the program does with them.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import Enum
 from pathlib import Path
 
@@ -105,6 +107,17 @@ _REFUSAL_OF_CODE = {
     sqlite3.SQLITE_NOTADB: Refusal.DAMAGED,
 }
 
+_REFUSAL_OF_ERRNO = {
+    errno.ENOSPC: Refusal.DISK_FULL,
+    errno.EDQUOT: Refusal.DISK_FULL,
+    errno.EROFS: Refusal.READ_ONLY,
+    errno.EACCES: Refusal.READ_ONLY,
+    errno.EPERM: Refusal.READ_ONLY,
+}
+
+_ROOM_BYTES = 256 * 1024
+"""More than SQLite's log and index need to begin."""
+
 _SENTENCES = {
     Refusal.DISK_FULL: (
         "This chat can't be saved: the disk is full.",
@@ -179,6 +192,31 @@ def open_in_memory() -> sqlite3.Connection:
     return connection
 
 
+def copy_into_memory(path: Path) -> sqlite3.Connection | None:
+    """All of a file that can't be opened for writing, in memory; None if it can't be read either.
+
+    Beside a database in WAL mode stands an index that a full disk has no room for. SQLite needs
+    none for a file that it may think unchanging, which without a log it is, nor for one that
+    nobody else has open (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+    """
+    if not path.is_file():
+        return None
+    log = path.with_name(f"{path.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    options = "mode=rw" if has_log else "mode=ro&immutable=1"
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?{options}", uri=True)) as file:
+            file.execute("PRAGMA locking_mode = EXCLUSIVE")
+            file.backup(memory)
+        _prepare(memory, path)
+    except (sqlite3.DatabaseError, ChatsFileError):
+        memory.close()
+        return None
+    memory.execute("PRAGMA foreign_keys = OFF")
+    return memory
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system raise about `path` into ChatsFileError."""
@@ -188,12 +226,21 @@ def explained(path: Path) -> Iterator[None]:
         raise  # a defect of ours, no refusal
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        refusal = _REFUSAL_OF_CODE.get(code, Refusal.OTHER)
+        refusal = _REFUSAL_OF_CODE.get(code) or _refusal_of_folder(path.parent)
         raise ChatsFileError(refusal, path, str(error)) from error
     except OSError as error:
-        read_only = isinstance(error, PermissionError)
-        refusal = Refusal.READ_ONLY if read_only else Refusal.OTHER
-        raise ChatsFileError(refusal, path, str(error)) from error
+        raise ChatsFileError(_refusal_of_folder(path.parent), path, str(error)) from error
+
+
+def _refusal_of_folder(folder: Path) -> Refusal:
+    """Why nothing can be written there; SQLite often knows only that an operation failed."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_ROOM_BYTES))
+            probe.flush()
+    except OSError as error:
+        return _REFUSAL_OF_ERRNO.get(error.errno or 0, Refusal.OTHER)
+    return Refusal.OTHER
 
 
 @contextmanager

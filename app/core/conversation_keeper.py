@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from app.core.chats_file import ChatsFileError, Refusal, explained, transaction
+from app.core.chats_file import (
+    ChatsFileError,
+    Refusal,
+    copy_into_memory,
+    explained,
+    transaction,
+)
 from app.core.conversation_store import ConversationStore
 
 T = TypeVar("T")
@@ -136,16 +142,17 @@ class ConversationKeeper:
     # --- when the disk refuses ---------------------------------------------------------------
 
     def _survive(self, error: ChatsFileError) -> None:
-        damaged = error.refusal is Refusal.DAMAGED
-        memory = self._memory or self._go_on_in_memory(damaged)
-        if damaged and self._replace_damaged(memory):
+        memory = self._memory or self._go_on_in_memory(error.refusal)
+        if error.refusal is Refusal.DAMAGED and self._replace_damaged(memory):
             return
         if error.refusal is not self._refusal:
             self._refusal = error.refusal
             self._tell(SavingFailed(error))
 
-    def _go_on_in_memory(self, damaged: bool) -> ConversationStore:
-        memory = None if damaged else self._copy_of_disk()
+    def _go_on_in_memory(self, refusal: Refusal) -> ConversationStore:
+        # A damaged file would be copied with its damage, a newer one would not be understood.
+        can_copy = refusal not in (Refusal.DAMAGED, Refusal.NEWER)
+        memory = self._copy_of_disk() if can_copy else None
         if memory is None:
             memory = ConversationStore.in_memory()
             # Nothing is known of the ids on the disk, so they begin where none should be.
@@ -155,14 +162,17 @@ class ConversationKeeper:
 
     def _copy_of_disk(self) -> ConversationStore | None:
         if self._disk is None:
-            return None
-        memory = ConversationStore.in_memory()
-        try:
-            self._disk.connection.backup(memory.connection)
-        except sqlite3.DatabaseError:
-            memory.close()
-            return None
-        skip_ids(memory, _SKIPPED_IDS)  # another window may go on writing
+            connection = copy_into_memory(self._path)
+            memory = None if connection is None else ConversationStore(connection, self._path)
+        else:
+            memory = ConversationStore.in_memory()
+            try:
+                self._disk.connection.backup(memory.connection)
+            except sqlite3.DatabaseError:
+                memory.close()
+                memory = None
+        if memory is not None:
+            skip_ids(memory, _SKIPPED_IDS)  # another window may go on writing
         return memory
 
     def _replace_damaged(self, memory: ConversationStore) -> bool:

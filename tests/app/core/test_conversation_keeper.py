@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.core import chats_file
 from app.core.chats_file import ChatsFileError, Refusal
 from app.core.conversation_keeper import (
     ChatsRestored,
@@ -130,6 +132,69 @@ def test_file_that_cannot_be_opened_is_tried_again(
 
     assert disk.titles() == ["In memory"]
     assert [type(item) for item in news] == [SavingFailed, SavingResumed]
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_chats_can_be_read_while_nothing_can_be_written(
+    disk: Disk, news: list[News], is_clean: bool
+) -> None:
+    """All of them are shown, also what only SQLite's log holds after a crash."""
+    store = ConversationStore.open(disk.path)
+    store.begin_turn(0, None, "Before", "m")
+    family = {path.name: path.read_bytes() for path in disk.path.parent.iterdir()}
+    store.close()
+    if not is_clean:
+        for name, content in family.items():
+            disk.path.with_name(name).write_bytes(content)
+    disk.refusal = Refusal.DISK_FULL
+    keeper = ConversationKeeper(disk.path, news.append, disk.open)
+    keeper.open()
+    before = titles(keeper)
+    begin(keeper, "Now")
+    disk.refusal = None
+    keeper.close()
+
+    assert before == ["Before"]
+    assert disk.titles() == ["Now", "Before"]
+
+
+def test_folder_in_place_of_the_file_is_a_sentence(tmp_path: Path, news: list[News]) -> None:
+    """The chat goes on in memory."""
+    path = tmp_path / "chats.sqlite3"
+    path.mkdir()
+    keeper = ConversationKeeper(path, news.append)
+    keeper.open()
+    begin(keeper, "In memory")
+    shown = titles(keeper)
+    keeper.close()
+
+    assert shown == ["In memory"]
+    (failed,) = news
+    assert isinstance(failed, SavingFailed)
+    assert "chats.sqlite3 can't be read or written" in str(failed.error)
+
+
+@pytest.mark.parametrize(
+    ("number", "refusal"),
+    [
+        (errno.ENOSPC, Refusal.DISK_FULL),
+        (errno.EROFS, Refusal.READ_ONLY),
+        (errno.EIO, Refusal.OTHER),
+    ],
+)
+def test_reason_is_asked_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, refusal: Refusal
+) -> None:
+    """SQLite itself often says "disk I/O error" for a full or read-only disk."""
+
+    def refuse(dir: Path) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(chats_file.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(ChatsFileError) as caught, chats_file.explained(tmp_path / "chats"):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    assert caught.value.refusal is refusal
 
 
 def test_another_reason_is_told(disk: Disk, news: list[News]) -> None:
