@@ -17,14 +17,19 @@ from tests.end_to_end.conftest import Program, StartProgram
 DEATHS = 50
 
 
-def die_in_a_reply(program: Program, number: int, length: int) -> tuple[str, str]:
-    """Ask, kill the engine when the reply has `length` characters; the two texts as heard."""
-    question = f"Question {number}"
+def ask_and_kill(program: Program, length: int) -> list[str]:
+    """Ask, and kill the engine when the reply has `length` characters; both texts as heard.
+
+    A random model may end its reply sooner; then nobody dies this time.
+    """
+    count = len(program.replies)
+    question = f"Question {count + 1}"
     message_id = program.ask_until_growing(question)
-    program.until(lambda: len(program.heard[message_id]) >= length)
-    os.kill(program.engines[-1].process_id, signal.SIGKILL)
-    program.until(lambda: len(program.replies) == number)
-    return question, program.heard[message_id]
+    program.until(lambda: len(program.heard[message_id]) >= length or len(program.replies) > count)
+    if len(program.replies) == count:
+        os.kill(program.engines[-1].process_id, signal.SIGKILL)
+    program.until(lambda: len(program.replies) > count)
+    return [question, program.heard[message_id]]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
@@ -34,11 +39,9 @@ def test_fifty_deaths_lose_no_word(
     """After each death: the question and all of the reply that had arrived are on the disk."""
     chance = random.Random(1)
     program = start_program(toy_model)
-    heard = [
-        text
-        for number in range(1, DEATHS + 1)
-        for text in die_in_a_reply(program, number, chance.randrange(1, 1500))
-    ]
+    heard: list[str] = []
+    while sum(reply.state is MessageState.CUT_OFF for reply in program.replies) < DEATHS:
+        heard += ask_and_kill(program, chance.randrange(1, 600))
     program.close()
     store = ConversationStore.open(tmp_path / "octet" / "chats.sqlite3")
     (summary,) = store.list_conversations()
@@ -47,6 +50,5 @@ def test_fifty_deaths_lose_no_word(
 
     assert saved is not None
     assert [message.text for message in saved.branch] == heard
-    replies = [message for message in saved.branch if message.role is Role.ASSISTANT]
-    assert {reply.state for reply in replies} == {MessageState.CUT_OFF}
-    assert len(program.engines) == DEATHS
+    states = [message.state for message in saved.branch if message.role is Role.ASSISTANT]
+    assert states.count(MessageState.CUT_OFF) == len(program.engines) == DEATHS
