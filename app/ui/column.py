@@ -56,13 +56,15 @@ class ColumnHolder(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.refit)
 
+    def event(self, event: QEvent) -> bool:
+        """The content wants another size."""
+        if event.type() is QEvent.Type.LayoutRequest:
+            self.refit()
+        return super().event(event)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The content wants another size, or was shown or hidden."""
-        if event.type() in (
-            QEvent.Type.LayoutRequest,
-            QEvent.Type.ShowToParent,
-            QEvent.Type.HideToParent,
-        ):
+        """The content was shown or hidden."""
+        if event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
             self.refit()
         return super().eventFilter(watched, event)
 

@@ -146,9 +146,13 @@ class Header(QWidget):
             self.gauge.set_short(level > 0)
             self.gauge.set_folded(level > 2)
             self.new.setVisible(self._is_folded and level < 4)
-            wanted = 7 if level < 3 else 1
-            if self._room_for_title() >= wanted * self._theme.em:
+            if self._room_for_title() >= self._title_wants(level):
                 return
+
+    def _title_wants(self, level: int) -> int:
+        """The title in full while something else can give way, then a few words of it."""
+        most = (16, 16, 7, 1, 1)[level] * self._theme.em
+        return min(self.title.sizeHint().width(), most)
 
     def _room_for_title(self) -> int:
         parts = (self.panel, self.new, self.menu, self.gauge, self.cancel, self.chip)

@@ -10,6 +10,8 @@ from app.ui.amounts import messages_text
 from app.ui.column import ColumnRect
 from app.ui.theme import Theme, TypeRole
 
+GAP_BENEATH = 18
+
 
 class MemoryLine(QWidget):
     """A line across the column with a sentence in its middle."""
@@ -27,7 +29,7 @@ class MemoryLine(QWidget):
         """One line of text, and the gap beneath."""
         self._column = column
         lines = 2 if self._text_width() > column.width - 2 * self._theme.px(24) else 1
-        return lines * self._theme.line_height(TypeRole.SMALL) + self._theme.gap(26)
+        return lines * self._theme.line_height(TypeRole.SMALL) + self._theme.gap(GAP_BENEATH)
 
     def dispose(self) -> None:
         """Leave the window."""
@@ -38,7 +40,7 @@ class MemoryLine(QWidget):
         """Paint dashes, sentence, dashes."""
         theme, column = self._theme, self._column
         painter = QPainter(self)
-        height = self.height() - theme.gap(26)
+        height = self.height() - theme.gap(GAP_BENEATH)
         painter.setFont(theme.font(TypeRole.SMALL_STRONG))
         painter.setPen(theme.colour("text2"))
         box = QRectF(column.x, 0, column.width, height)

@@ -32,6 +32,8 @@ from app.ui.message_kit import MessageKit
 from app.ui.message_pointer import MessagePointer
 from app.ui.popup_menu import PopupMenu
 
+RING_ROOM = 8  # px at 100 % above the content, where the focus ring has its place
+
 
 class MessageView(QWidget):
     """A message as wide as the transcript; its texts keep to the column.

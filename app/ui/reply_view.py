@@ -19,7 +19,7 @@ from app.ui.column import ColumnRect
 from app.ui.growing_markdown import GrowingMarkdown, Growth
 from app.ui.mark import AT_REST, paint_mark
 from app.ui.message_kit import MessageKit
-from app.ui.message_view import MessageView
+from app.ui.message_view import RING_ROOM, MessageView
 from app.ui.notice_card import NoticeCard
 from app.ui.reading_line import ReadingLine
 from app.ui.theme import TypeRole
@@ -111,28 +111,30 @@ class ReplyView(MessageView):
         theme = self.theme
         self.column = column
         left, width = column.x + column.gutter, column.width - column.gutter
-        bottom = self.body.lay_out(left, 0, width)
+        room = theme.gap(RING_ROOM)
+        bottom = room + self.body.lay_out(left, room, width)
         if self._reading is not None:
             height = self._reading.height_wanted()
-            self._reading.setGeometry(left, 0, width, height)
-            bottom = max(bottom, height)
+            self._reading.setGeometry(left, room, width, height)
+            bottom = max(bottom, room + height)
         if self._notice is not None:
-            top = round(bottom + (theme.gap(12) if bottom else 0))
+            top = round(bottom + (theme.gap(12) if bottom > room else 0))
             height = self._notice.heightForWidth(width)
             self._notice.setGeometry(left, top, width, height)
             bottom = top + height
-        self._text_bottom = max(bottom, theme.line_height(TypeRole.READING))
+        self._text_bottom = max(bottom, room + theme.line_height(TypeRole.READING))
         has_ending = self.message.state in (MessageState.STOPPED, MessageState.CUT_OFF)
         top = round(self._text_bottom + theme.gap(12 if has_ending else FOOT_GAP))
         row = theme.px(28)
         shift = 0 if has_ending else theme.px(6)
         height = self.foot.lay_out(width + shift, row)
         self.foot.setGeometry(left - shift, top, width + shift, height)
-        return top + height + theme.gap(20)
+        return top + height + theme.gap(20) - room
 
     def content_rect(self) -> QRectF:
         """The text and the gutter."""
-        return QRectF(self.column.x, 6, self.column.width, self._text_bottom - 6)
+        top = self.theme.gap(RING_ROOM)
+        return QRectF(self.column.x, top, self.column.width, self._text_bottom - top)
 
     def controls(self) -> list[QWidget]:
         """The notice's buttons come before the foot's."""
@@ -178,7 +180,8 @@ class ReplyView(MessageView):
         first = self.body.first_text
         font = first.document.defaultFont() if first else self.theme.font(TypeRole.READING)
         height = QFontMetricsF(font).height()
-        return QRectF(self.column.x, max(0.0, (height - size) / 2), size, size)
+        top = self.theme.gap(RING_ROOM) + (height - size) / 2
+        return QRectF(self.column.x, top, size, size)
 
     def _paint_caret(self, painter: QPainter, line: QRectF) -> None:
         metrics = QFontMetricsF(self.theme.font(TypeRole.READING))

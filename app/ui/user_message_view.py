@@ -12,7 +12,7 @@ from app.ui.amounts import count_text
 from app.ui.column import BUBBLE_EM, ColumnRect
 from app.ui.markdown import LINE_BREAK, Run, TextBlock
 from app.ui.message_kit import MessageKit
-from app.ui.message_view import MessageView
+from app.ui.message_view import RING_ROOM, MessageView
 
 
 class UserMessageView(MessageView):
@@ -44,18 +44,21 @@ class UserMessageView(MessageView):
         width = min(natural, most)
         left = column.x + column.width - side - width
         above, below = theme.gap(12), theme.gap(8)
-        height = self.body.lay_out(left, above, width)
-        self._bubble = QRectF(left - side, 0, width + 2 * side, above + height + below)
+        room = theme.gap(RING_ROOM)
+        height = self.body.lay_out(left, room + above, width)
+        self._bubble = QRectF(left - side, room, width + 2 * side, above + height + below)
         bottom = round(self._bubble.bottom())
-        row = theme.px(28) if self.needs_foot() else theme.gap(26)
+        row = theme.px(28) if self.needs_foot() else theme.gap(26) - room
         top = bottom + (theme.gap(4) if self.needs_foot() else 0)
         foot_height = self.foot.lay_out(column.width, row)
         self.foot.setGeometry(column.x, top, column.width, foot_height)
-        return top + foot_height + theme.gap(24) if self.needs_foot() else bottom + theme.gap(26)
+        if self.needs_foot():
+            return top + foot_height + theme.gap(24) - room
+        return bottom + theme.gap(26) - room
 
     def content_rect(self) -> QRectF:
         """The bubble."""
-        return self._bubble.adjusted(3, 6, -3, -6)
+        return self._bubble.adjusted(4, 3, -4, -3)
 
     def paint_content(self, painter: QPainter, visible: QRectF) -> None:
         """Paint the bubble and the text."""

@@ -20,7 +20,7 @@ from app.ui.quiet_scroll_bar import QuietScrollBar
 from app.ui.row_heights import RowHeights
 from app.ui.theme import Theme
 
-TOP_GAP, BOTTOM_GAP = 25, 16
+TOP_GAP, BOTTOM_GAP = 17, 16
 MARGIN_SCREENS = 0.5
 _ROUNDS = 4
 
