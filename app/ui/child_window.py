@@ -48,6 +48,7 @@ class ChildWindow(QDialog):
         """Give the focus back."""
         super().closeEvent(event)
         if self._came_from is not None and self._came_from.isVisible():
+            self._came_from.activateWindow()
             self._came_from.setFocus(Qt.FocusReason.OtherFocusReason)
         self._came_from = None
         self.closed.emit()

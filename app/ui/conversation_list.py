@@ -110,17 +110,16 @@ class ConversationList(QListView):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A press on "…" opens the menu, and not the chat."""
-        point = event.position().toPoint()
-        index = self.indexAt(point)
-        is_left = event.button() is Qt.MouseButton.LeftButton
-        if (
-            is_left
-            and index.isValid()
-            and self._delegate.is_on_menu(point, self.visualRect(index), index)
-        ):
-            self._show_row_menu(index)
-        else:
+        index = self._menu_index(event)
+        if index is None:
             super().mousePressEvent(event)
+        else:
+            self._show_row_menu(index)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Nor does letting go of "…"."""
+        if self._menu_index(event) is None:
+            super().mouseReleaseEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Say so if the filter leaves nothing."""
@@ -157,6 +156,15 @@ class ConversationList(QListView):
         row = self._rows.row_of(self._open_id)
         if row >= 0:
             self.setCurrentIndex(self._rows.index(row))
+
+    def _menu_index(self, event: QMouseEvent) -> QModelIndex | None:
+        """The row whose "…" the left button is on."""
+        point = event.position().toPoint()
+        index = self.indexAt(point)
+        if event.button() is not Qt.MouseButton.LeftButton or not index.isValid():
+            return None
+        on_menu = self._delegate.is_on_menu(point, self.visualRect(index), index)
+        return index if on_menu else None
 
     @Slot()
     def _turn(self) -> None:

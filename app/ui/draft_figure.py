@@ -25,6 +25,7 @@ class DraftFigure(QWidget):
         self._mark.setParent(self)
         self._label.setParent(self)
         self._mark.hide()
+        self._label.hide()
 
     def text(self) -> str:
         """The figure."""
@@ -37,6 +38,7 @@ class DraftFigure(QWidget):
     def say(self, text: str, colour: str = "text2") -> None:
         """Another figure."""
         self._label.setText(text)
+        self._label.setVisible(bool(text))
         self._label.set_colour(colour)
         self.setToolTip(text)
 

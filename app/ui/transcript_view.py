@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.core.conversation import Message, Role
 from app.runtime.facts import Notice, ReadingProgress
+from app.ui.buttons import keyboard_brought
 from app.ui.mark import MarkClock
 from app.ui.message_view import MessageView
 from app.ui.theme import Theme, TypeRole
@@ -165,7 +166,7 @@ class TranscriptView(TranscriptRows):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tab comes to the message that had the focus last, or to the last one."""
         super().focusInEvent(event)
-        if self.rows:
+        if self.rows and keyboard_brought(event.reason()):
             row = self.current if 0 <= self.current < len(self.rows) else len(self.rows) - 1
             self._focus_row(row)
 

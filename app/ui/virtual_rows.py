@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from PySide6.QtCore import QRect, Qt, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from app.ui.column import ColumnRect, column_in, is_narrow_window
 from app.ui.quiet_scroll_bar import QuietScrollBar
@@ -87,7 +87,9 @@ class VirtualRows(QAbstractScrollArea):
 
     def set_rows(self, estimates: Sequence[int], *, at_end: bool = True) -> None:
         """Other rows, of about these heights."""
+        self._arranging = True
         self._drop(set(self._views))
+        self._arranging = False
         self._heights = RowHeights(estimates)
         self._set_follows(at_end)
         self.arrange()
@@ -228,8 +230,14 @@ class VirtualRows(QAbstractScrollArea):
 
     def _drop(self, rows: set[int]) -> None:
         for row in rows:
-            self._views.pop(row).dispose()
+            view = self._views.pop(row)
             self._stale.discard(row)
+            focused = QApplication.focusWidget()
+            widget = cast("QWidget", view)
+            if focused is not None and (widget is focused or widget.isAncestorOf(focused)):
+                # Else Qt passes the focus on while the row is being hidden.
+                self.setFocus(Qt.FocusReason.OtherFocusReason)
+            view.dispose()
 
     def _top_gap(self) -> int:
         return self.theme.gap(TOP_GAP)

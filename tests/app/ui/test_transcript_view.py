@@ -233,3 +233,38 @@ def test_a_theme_change_keeps_the_place(transcript: TranscriptView, theme: Theme
     bar = transcript.verticalScrollBar()
     assert bar.value() == bar.maximum()
     assert transcript.rows_alive()[-1] == 39
+
+
+def test_another_version_appears_where_the_old_one_was(transcript: TranscriptView) -> None:
+    """Who compares versions in the middle of a chat is not thrown to its end."""
+    branch = long_chat(20).branch
+    transcript.show_branch(branch)
+    transcript.scroll_to_row(10)
+    top = message_view(transcript, 10).y()
+    other = user(900, "Another question?", version=2, version_count=2)
+    transcript.show_branch((*branch[:10], other, reply(901, REPLY * 3)))
+    transcript.show_branch(branch)
+    assert message_view(transcript, 10).y() == top
+
+
+def test_new_lines_below_are_counted(transcript: TranscriptView, qtbot: QtBot) -> None:
+    """While the reader is further up."""
+    transcript.show_branch((*long_chat(5).branch, user(11), growing(12)))
+    transcript.verticalScrollBar().setValue(0)
+    transcript.grow(12, "one\n\ntwo\n\nthree\n\n")
+    with qtbot.waitSignal(transcript.lines_arrived_below) as blocker:
+        transcript.flush()
+    assert blocker.args[0] >= 3
+
+
+def test_wide_code_scrolls_and_can_be_wrapped(transcript: TranscriptView) -> None:
+    """The message stays as wide as the column; wrapped, nothing scrolls."""
+    transcript.show_branch(chat(user(1), reply(2, "```\n" + "x " * 300 + "\n```")).branch)
+    view = message_view(transcript, 1)
+    wrap, _, bar = view.body.controls()
+    height = view.height()
+    assert bar.maximum() > 0
+    wrap.click()
+    transcript.lay_out_all()
+    assert bar.maximum() == 0
+    assert transcript._heights[1] > height
