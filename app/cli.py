@@ -8,14 +8,16 @@ when it is opened.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from app.core.errors import EngineError, ModelFileError, OctetError, PromptError
 from app.core.model_library import demo_model, size_text
@@ -51,17 +53,26 @@ def run(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     try:
         status: int = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OctetError as error:
         print(error, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone. Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except OSError as error:
+        return _give_up_output(error)
     return status
+
+
+def _give_up_output(error: OSError) -> int:
+    """Nobody takes our output any more, or its disk is full. Only the latter is worth a word."""
+    if not isinstance(error, BrokenPipeError):
+        print(f"The output can't be written: {error.strerror}.", file=sys.stderr)
+    # What is still in the buffer would raise once more when Python flushes it at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,16 +124,18 @@ def _add_tokens(tokens: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**32:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {2**32 - 1:,}")
+    return int(text)
 
 
 def _temperature(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 <= number <= 10:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 10")
     return number
 
 
@@ -137,32 +150,55 @@ def _ask(arguments: argparse.Namespace) -> int:
     is_chat = arguments.prompt is None
     if is_chat and arguments.json:
         raise PromptError("--json needs a PROMPT. Put the question behind the options.")
+    if not is_chat and not arguments.prompt.strip():
+        raise PromptError("The message is empty. Write what is to be answered.")
     with _Terminal(arguments) as terminal:
         if is_chat:
             return terminal.chat()
-        reply = terminal.ask((PromptMessage("user", arguments.prompt),), shows=not arguments.json)
+        said = (*terminal.instructions, PromptMessage("user", arguments.prompt))
+        reply = terminal.ask(said, shows=not arguments.json)
         if arguments.json:
             print(json.dumps(reply.figures()))
     return 0
 
 
 def _print_tokens(arguments: argparse.Namespace) -> int:
-    messages = _read_messages(sys.stdin)
+    messages, continue_last = _read_messages(sys.stdin)
     with _Terminal(arguments, vocabulary_only=True) as terminal:
-        ids = terminal.token_ids(messages)
+        ids = terminal.token_ids(messages, continue_last=continue_last)
     print(json.dumps({"ids": ids}) if arguments.json else " ".join(map(str, ids)))
     return 0
 
 
-def _read_messages(source: TextIO) -> tuple[PromptMessage, ...]:
-    """The messages in `source`, a JSON list of `{"role", "content"}`. Raises PromptError."""
+def _read_messages(source: TextIO | None) -> tuple[tuple[PromptMessage, ...], bool]:
+    """The messages in `source`, a JSON list of `{"role", "content"}`, as mistral-common has them.
+
+    The other value tells whether the last one is a reply to go on with (`"prefix": true`).
+    Raises PromptError.
+    """
     try:
-        found = json.load(source)
-        return tuple(PromptMessage(str(m["role"]), str(m["content"])) for m in found)
-    except (ValueError, TypeError, KeyError, UnicodeDecodeError, RecursionError) as error:
+        found: Any = json.load(source) if source else []
+        messages = tuple(PromptMessage(_text(m["role"]), _content(m["content"])) for m in found)
+        return messages, bool(found) and found[-1].get("prefix") is True
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise PromptError(
             'stdin holds no list of messages. Write it like [{"role": "user", "content": "Hello"}].'
         ) from error
+
+
+def _content(content: object) -> str:
+    """A text, or chunks of text, which mistral-common joins by a blank line."""
+    chunks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    if any(chunk["type"] != "text" for chunk in chunks):
+        raise ValueError("not a text")
+    return "\n\n".join(_text(chunk["text"]) for chunk in chunks)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    value.encode()  # half a surrogate pair is no text
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +241,18 @@ class _Terminal:
         self._folder = open_data_folder(data_dir(arguments.data_dir))
         path = arguments.model or _remembered_model(self._folder)
         self._parameters = EngineParameters(str(path), vocabulary_only=vocabulary_only)
-        self._job_ids = itertools.count(1)
+
+    @property
+    def instructions(self) -> tuple[PromptMessage, ...]:
+        """What `--system` says, as a message; none without it."""
+        system = self._arguments.system
+        return (PromptMessage("system", system),) if system else ()
 
     def __enter__(self) -> _Terminal:
-        self._engine = EngineClient.start(self._folder.logs / "engine-terminal.log")
+        try:
+            self._engine = EngineClient.start(self._folder.logs / "engine-terminal.log")
+        except OSError as error:
+            raise EngineError(f"The engine could not be started: {error.strerror}.") from error
         try:
             self._model = self._load()
         except BaseException:
@@ -221,7 +265,8 @@ class _Terminal:
 
     def ask(self, messages: tuple[PromptMessage, ...], *, shows: bool) -> _Reply:
         """One reply to `messages`, printed as it comes if `shows`. Raises OctetError."""
-        request = Generate(next(self._job_ids), messages, self._sampling(), self._arguments.raw)
+        job_id = self._engine.new_job_id()
+        request = Generate(job_id, messages, self._sampling(), self._arguments.raw)
         pieces: list[TextGenerated] = []
 
         def take(event: Event) -> None:
@@ -240,18 +285,21 @@ class _Terminal:
         """A chat, a line for each message, until the input ends."""
         if sys.stdin.isatty():
             print(f"{self._model.name}. Ctrl-C stops a reply, Ctrl-D ends.", file=sys.stderr)
-        said: list[PromptMessage] = []
+        said = list(self.instructions)
         for line in _lines():
             said.append(PromptMessage("user", line))
-            reply = self.ask(tuple(said), shows=True)
+            with _interrupt_stops(self._engine):
+                reply = self.ask(tuple(said), shows=True)
             said.append(
                 PromptMessage("assistant", reply.text, reply.token_ids, self._model.vocabulary_hash)
             )
         return 0
 
-    def token_ids(self, messages: tuple[PromptMessage, ...]) -> tuple[int, ...]:
-        """The prompt's ids. Raises PromptError for what the model's format can't express."""
-        request = TokenizePrompt(next(self._job_ids), messages)
+    def token_ids(
+        self, messages: tuple[PromptMessage, ...], *, continue_last: bool
+    ) -> tuple[int, ...]:
+        """The prompt's ids. Raises EngineError for what the model's format can't express."""
+        request = TokenizePrompt(self._engine.new_job_id(), messages, continue_last)
         return self._finish(request, PromptTokenized, lambda event: None).ids
 
     def _load(self) -> LoadedModel:
@@ -261,7 +309,7 @@ class _Terminal:
             if isinstance(event, LoadProgressed):
                 line.show(event)
 
-        load = Load(next(self._job_ids), self._parameters)
+        load = Load(self._engine.new_job_id(), self._parameters)
         try:
             return self._finish(load, Loaded, show).model
         finally:
@@ -305,8 +353,29 @@ class _ProgressLine:
             print("\r\x1b[K", end="", file=self._stream, flush=True)
 
 
+@contextmanager
+def _interrupt_stops(engine: EngineClient) -> Iterator[None]:
+    """Ctrl-C ends the reply under way and not the program; a second one does.
+
+    The stop is sent from a thread of its own: a signal's handler runs between any two steps of
+    the main thread, which may just hold the client's lock.
+    """
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        threading.Thread(target=engine.stop_all).start()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _lines() -> Iterator[str]:
     """The lines that a person types, without those that say nothing."""
+    if sys.stdin is None:
+        return
     prompt = "> " if sys.stdin.isatty() else ""
     while True:
         try:

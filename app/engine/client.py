@@ -99,6 +99,13 @@ class EngineClient:
         """Ask the job to end early; its closing event still comes."""
         self.send(Stop(job_id))
 
+    def stop_all(self) -> None:
+        """Ask every open job to end early."""
+        with self._lock:
+            job_ids = list(self._open_jobs)
+        for job_id in job_ids:
+            self.stop(job_id)
+
     def poll(self, timeout_seconds: float | None = 0.0) -> Event | None:
         """The next event, or None if none comes in time; None waits for as long as it takes.
 

@@ -72,6 +72,8 @@ def test_tokens_are_the_reference_ids() -> None:
         (("ask", "--model", "no/such.gguf", "Hi"), "", "no/such.gguf"),
         (("ask", "--model", __file__, "Hi"), "", "is not a GGUF file"),
         (("tokens",), "no json", "stdin holds no list of messages"),
+        (("tokens",), '[{"role": "user", "content": null}]', "stdin holds no list of messages"),
+        (("ask", " "), "", "The message is empty"),
         (("tokens",), '[{"role": "robot", "content": "x"}]', "robot"),
         (("--data-dir", "/dev/null/x", "ask", "Hi"), "", "can't be written"),
         (("ask", "word " * 5000), "", "longer than the model's memory"),
@@ -86,9 +88,68 @@ def test_what_fails_says_one_sentence(words: tuple[str, ...], stdin: str, said: 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_tokens_take_what_mistral_common_takes() -> None:
+    """Chunks of text are joined by a blank line, and a last reply can be left open."""
+    chunks = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    joined = octet("tokens", stdin=json.dumps([{"role": "user", "content": chunks}]))
+    reply = {"role": "assistant", "content": "So", "prefix": True}
+    opened = octet("tokens", stdin=json.dumps([{"role": "user", "content": "Hi"}, reply]))
+
+    assert joined.stdout == "1 733 16289 28793 264 13 13 28726 733 28748 16289 28793\n"
+    assert opened.stdout == "1 733 16289 28793 15359 733 28748 16289 28793 1537\n"
+
+
+def test_instructions_stand_before_the_question() -> None:
+    """`--system` is part of the prompt."""
+    plain, instructed = (
+        json.loads(octet("ask", "--json", "--max-tokens", "1", *words, "Hi").stdout)
+        for words in ((), ("--system", "Be brief."))
+    )
+
+    assert instructed["prompt_tokens"] > plain["prompt_tokens"]
+
+
 def test_wrong_usage_is_status_2() -> None:
-    """As every program on a command line."""
-    assert octet("ask", "--seed", "many", "Hi").returncode == 2
+    """As every program on a command line, in words that a person knows."""
+    done = octet("ask", "--seed", "many", "Hi")
+
+    assert done.returncode == 2
+    assert "'many' is no whole number" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_output_that_cannot_be_written_is_a_sentence() -> None:
+    """A full disk behind stdout: one sentence and no traceback."""
+    command = [sys.executable, "-m", "app", "tokens"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, input=json.dumps(MESSAGES), stdout=full, stderr=subprocess.PIPE,
+            text=True, cwd=REPOSITORY, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_control_c_in_a_chat_stops_the_reply_only(toy_model: Path) -> None:
+    """The chat goes on: the next line is answered, and the end of the input ends it well."""
+    command = [sys.executable, "-m", "app", "ask", "--model", str(toy_model)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        for line in ("Go on for ever\n", "And again\n"):
+            program.stdin.write(line)
+            program.stdin.flush()
+            assert program.stdout.read(1)
+            program.send_signal(signal.SIGINT)
+            while program.stdout.read(1) != "\n":
+                pass
+        program.stdin.close()
+
+        assert program.wait() == 0
 
 
 def test_window_without_display_names_ask() -> None:
