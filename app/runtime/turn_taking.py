@@ -4,8 +4,8 @@
                                         |          |
                                         +-> STOPPING -----> READY
 
-A wish that can't be fulfilled yet waits: messages in their chat's queue, of anything else the
-last one. Knows nothing of how replies are made, models loaded or chats kept; its parts do.
+A wish that can't be fulfilled yet waits: messages in their chat's queue, a model, and of anything
+else the last one. No wish that waits holds words that aren't on the disk. Knows nothing of how replies are made, models loaded or chats kept; its parts do.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class TurnTaking(QObject):
         self._answering = answering
         self._waiting = WaitingMessages()
         self._next: Callable[[], None] | None = None
+        self._next_model_path = ""
+        self._edits_being_saved = 0
         self._stop_is_wanted = False
         self._failed_reply_id = 0
         self._is_ending = False
@@ -112,10 +114,12 @@ class TurnTaking(QObject):
         message, text = self._find(message_id, Role.USER), text.strip()
         if message is None or not text:
             return
-        if self._is_ready or self.state in _WORKING:
+        if self._is_ready and not self._edits_being_saved:
             self._do_next(partial(self._begin_edited, message, text))
-        else:  # saved all the same: words never wait for a model
-            self._edit(message, text, self._begin_later)
+        else:  # saved all the same: words never wait for a model or a reply
+            self._edits_being_saved += 1
+            self._edit(message, text, self._end_saving_edit)
+            self.stop()
 
     def continue_reply(self, message_id: int) -> None:
         """Let a stopped reply at the end of the branch go on."""
@@ -134,7 +138,8 @@ class TurnTaking(QObject):
     def load_model(self, path: str) -> None:
         """Load another model, after the reply under way, which is stopped."""
         if self.state in _WORKING:
-            self._do_next(partial(self._loader.load, path))
+            self._next_model_path = path
+            self.stop()
         else:
             self._loader.load(path)
 
@@ -153,7 +158,11 @@ class TurnTaking(QObject):
         """Do what waits, if it is the user's turn; bring the model back if it is missing."""
         if self.state in _WORKING or self._loader.is_loading or self._is_ending:
             return
-        if not self._next and not self._waiting:
+        if self._next_model_path:
+            path, self._next_model_path = self._next_model_path, ""
+            self._loader.load(path)
+            return
+        if self._edits_being_saved or not (self._next or self._waiting):
             return
         if not self._loader.is_loaded:
             self._loader.reload()
@@ -177,6 +186,11 @@ class TurnTaking(QObject):
     def _edit(self, message: Message, text: str, then: TurnSaved) -> None:
         owner_id, parent_id = message.conversation_id, message.parent_id
         self._saver.add(owner_id, parent_id, text, self._loader.model_name, then)
+
+    def _end_saving_edit(self, asked_id: int, conversation: Conversation | None) -> None:
+        self._edits_being_saved -= 1
+        self._begin_later(asked_id, conversation)
+        self._go_on()
 
     def _answer_again(self, reply: Message) -> None:
         self._set_state(SessionState.READING)
@@ -212,8 +226,7 @@ class TurnTaking(QObject):
             self._shelf.begin_turn(conversation, asked_id)
             self._shelf.end_reply(reply)
             self.reply_finished.emit(reply)
-            self._next = partial(self._resume, reply)
-            self._go_on()
+            self._do_next(partial(self._resume, reply))
 
     # --- what the parts tell -----------------------------------------------------------------
 

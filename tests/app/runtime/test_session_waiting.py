@@ -103,6 +103,69 @@ def test_edit_is_saved_before_there_is_a_model(house: House) -> None:
     assert [message.text for message in saved.branch] == ["Good day", ""]
 
 
+def branch_texts(house: House, chat: int) -> list[str]:
+    """What another process would read of the branch that was shown last."""
+    store = house.saved()
+    saved = store.load_conversation(chat)
+    store.close()
+    return [message.text for message in saved.branch] if saved else []
+
+
+def edit_while_replying(house: House, *edits: str) -> tuple[ChatSession, Recorder, int]:
+    """A session whose first message is edited while its reply grows, and the chat's id."""
+    house.engines.pieces_allowed = 1
+    session, facts = house.open_ready()
+    house.send_until_growing(session, "Hi")
+    for text in edits:
+        session.edit_message(session.conversation.branch[0].message_id, text)
+    return session, facts, session.conversation.summary.conversation_id
+
+
+def test_edit_during_a_reply_survives_the_end_of_the_program(house: House) -> None:
+    """The edited message is on the disk, though nobody has begun to answer it."""
+    session, _, chat = edit_while_replying(house, "Good day")
+    session.close()
+
+    assert branch_texts(house, chat) == ["Good day", ""]
+
+
+def test_edit_during_a_reply_is_answered_after_it(house: House) -> None:
+    """Of two edits both are kept, and the second one is answered."""
+    session, _, chat = edit_while_replying(house, "Good day", "Good evening")
+    house.until(lambda: texts(session) == ["Good evening", ""])
+    house.engines.last.allow(20)
+    house.until(lambda: texts(session) == ["Good evening", REPLY])
+    house.wait_for(session, S.READY)
+    session.close()
+
+    assert session.conversation.branch[0].version_count == 3
+    assert branch_texts(house, chat) == ["Good evening", REPLY]
+
+
+def test_edit_during_a_reply_is_answered_by_the_model_chosen_next(
+    house: House, tmp_path: Path
+) -> None:
+    """Choosing a model takes the place of no edit."""
+    session, _, _ = edit_while_replying(house, "Good day")
+    session.load_model(str(tmp_path / "other.gguf"))
+    house.engines.last.allow(20)
+    house.until(lambda: texts(session) == ["Good day", REPLY])
+
+    assert session.conversation.branch[-1].model_name == "other"
+
+
+def test_edit_during_a_reply_survives_the_engine(house: House) -> None:
+    """The engine dies and can't be started again: the words are kept, the reply is cut off."""
+    session, _, chat = edit_while_replying(house, "Good day")
+    house.engines.refusal = OSError("no")
+    house.engines.last.die()
+    house.wait_for(session, S.NO_MODEL)
+    house.until(lambda: texts(session) == ["Good day", ""])
+    session.close()
+
+    assert branch_texts(house, chat) == ["Good day", ""]
+
+
 def test_edit_whose_model_cannot_be_loaded_is_kept(house: House) -> None:
     """Its reply is cut off, and can be asked for later."""
     session, _ = house.open_ready()
