@@ -12,11 +12,12 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_io.checkpoint import Checkpoint, read_mixtral
+from model_io.errors import OutputError
 from model_io.gguf_writer import FilePlan, TensorSpec, check_target, plan_file, write_file
 from model_io.model_card import ParameterCounts, describe_model, rewrite_as_quantized
 from model_io.progress import (
@@ -35,6 +36,9 @@ from model_io.tokenizer import read_vocabulary
 
 _HASH_STEP_BYTES = 8 * 1024 * 1024
 _SYNC_STEP_BYTES = 64 * 1024 * 1024
+
+_SOURCE_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".model", ".jinja", ".txt", ".md"}
+"""What the files of a downloaded model end in; a GGUF made before may lie beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,31 @@ def convert(
     file is complete. Raises a SourceError, an OutputError, or Cancelled.
     """
     started = time.monotonic()
-    plan = plan_conversion(read_mixtral(source), QUANTS[quant])
+    checkpoint = read_mixtral(source)
+    _check_apart(target, checkpoint)
+    plan = plan_conversion(checkpoint, QUANTS[quant])
     check_target(target, plan.file.file_bytes)
     with write_file(target, plan.file) as part:
         digest = _fill(part, plan.matrices, jobs or _processors(), on_progress, should_stop)
     seconds = time.monotonic() - started
     return Conversion(target, plan.file.file_bytes, digest, seconds)
+
+
+def _check_apart(target: Path, checkpoint: Checkpoint) -> None:
+    """The result must not take the place of what it is made of, under whatever name."""
+    for path in _list_sources(checkpoint):
+        with suppress(OSError):  # one of the two is not there
+            if target.samefile(path):
+                problem = "is one of the files to be converted"
+                raise OutputError(target, problem, "choose another name for --out")
+
+
+def _list_sources(checkpoint: Checkpoint) -> Iterator[Path]:
+    yield from {tensor.path for tensor in checkpoint.stored.values()}
+    with suppress(OSError):  # a folder that may be entered but not listed
+        for path in checkpoint.folder.iterdir():
+            if path.suffix.lower() in _SOURCE_SUFFIXES or path.name == "LICENSE":
+                yield path
 
 
 def plan_conversion(checkpoint: Checkpoint, quant: Quant) -> ConversionPlan:

@@ -171,3 +171,29 @@ def test_targets_that_can_not_be_written(toy: Path, tmp_path: Path) -> None:
         convert(toy, "Q8_0", tmp_path, jobs=2)
     with pytest.raises(OutputError, match="is not a folder; make it first"):
         convert(toy, "Q8_0", tmp_path / "no" / "out.gguf", jobs=2)
+
+
+@pytest.mark.parametrize("name", ["model-00002-of-00003.safetensors", "config.json", "README.md"])
+@pytest.mark.parametrize("link", ["", "symlink", "hardlink"])
+def test_a_target_that_is_a_source_is_refused(
+    name: str, link: str, copied_toy: Path, tmp_path: Path
+) -> None:
+    """The model's own files stay, also when the target is another name of one of them."""
+    source = copied_toy / name
+    content = source.read_bytes()
+    target = tmp_path / "other.gguf" if link else source
+    if link:
+        getattr(target, f"{link}_to")(source)
+    with pytest.raises(OutputError, match="is one of the files to be converted; choose another"):
+        convert(copied_toy, "Q8_0", target, jobs=1)
+    assert source.read_bytes() == target.read_bytes() == content
+
+
+def test_a_linked_folder_hides_no_source(copied_toy: Path, tmp_path: Path) -> None:
+    """Another way to the folder leads to the same files."""
+    way = tmp_path / "way"
+    way.symlink_to(copied_toy, target_is_directory=True)
+    with pytest.raises(OutputError, match="is one of the files to be converted"):
+        convert(copied_toy, "Q8_0", way / "tokenizer.model", jobs=1)
+    assert convert(copied_toy, "Q8_0", way / "made.gguf", jobs=1).bytes
+    assert convert(copied_toy, "Q8_0", copied_toy / "made.gguf", jobs=1).bytes
