@@ -5,7 +5,7 @@ Knows nothing of the session; says what is wished by signals.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -18,8 +18,6 @@ from app.ui.send_button import SendButton
 from app.ui.style_button import StyleButton
 from app.ui.theme import Theme
 
-MEASURE_MS = 250
-
 
 class Composer(QWidget):
     """The box at the window's foot.
@@ -28,7 +26,7 @@ class Composer(QWidget):
         send_requested(str): a message; the composer is empty afterwards.
         edit_finished(int, str): the message that was changed, and its new text.
         stop_requested, last_message_requested: wishes of the keys.
-        draft_changed(str): the draft stands still for a moment.
+        draft_changed(str): what is to be kept if this chat is left now; told at each letter.
         style_chosen(str): a preset of the replies.
     """
 
@@ -44,7 +42,9 @@ class Composer(QWidget):
         super().__init__()
         self._theme = theme
         self._edited_id: int | None = None
+        self._edited_text = ""
         self._put_aside = ""
+        self._is_silent = False
         self.draft = DraftEdit(theme)
         self._editing = EditingLine(theme)
         self._editing.hide()
@@ -53,9 +53,6 @@ class Composer(QWidget):
         self.send_button = SendButton(theme)
         for part in self._parts():
             part.setParent(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(MEASURE_MS)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._connect()
         self.set_style("Balanced")
@@ -104,23 +101,17 @@ class Composer(QWidget):
         """Another chat's draft."""
         self._leave_editing()
         if text != self.text():
-            self.draft.set_text(text)
-        self._timer.stop()
+            self._put_text(text)
 
     def edit_message(self, message_id: int, text: str) -> None:
         """Change a message that was sent; what was being written is put aside."""
         if self._edited_id is None:
             self._put_aside = self.text()
         self._edited_id = message_id
-        self.draft.set_text(text)
+        self._edited_text = text
+        self._put_text(text)
         self._lay_out()
         self.draft.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def flush_draft(self) -> None:
-        """Tell the draft now: the window closes."""
-        if self._timer.isActive():
-            self._timer.stop()
-            self._tell_draft()
 
     def text(self) -> str:
         """What is written."""
@@ -193,7 +184,6 @@ class Composer(QWidget):
 
     def _connect(self) -> None:
         self._theme.changed.connect(self._lay_out)
-        self._timer.timeout.connect(self._tell_draft)
         self._style.style_chosen.connect(self.style_chosen)
         self._editing.left.connect(self.leave_editing)
         self.send_button.clicked.connect(self._take_button)
@@ -202,7 +192,7 @@ class Composer(QWidget):
         self.draft.last_message_requested.connect(self.last_message_requested)
         self.draft.height_changed.connect(self._lay_out)
         self.draft.textChanged.connect(self._take_text)
-        self.draft.textChanged.connect(self._timer.start)
+        self.draft.textChanged.connect(self._tell_draft)
         self.draft.focus_changed.connect(self.update)
 
     def _say(self, text: str, colour: str = "text2") -> None:
@@ -219,8 +209,21 @@ class Composer(QWidget):
 
     @Slot()
     def _tell_draft(self) -> None:
+        if not self._is_silent:
+            self.draft_changed.emit(self._words_to_keep())
+
+    def _words_to_keep(self) -> str:
+        """The draft; with an edit that has begun, both, since either may be lost else."""
         if not self.is_editing:
-            self.draft_changed.emit(self.text())
+            return self.text()
+        edit = self.text() if self.text() != self._edited_text else ""
+        return "\n\n".join(text for text in (self._put_aside, edit) if text)
+
+    def _put_text(self, text: str) -> None:
+        """Show a text that is no news to whoever keeps drafts."""
+        self._is_silent = True
+        self.draft.set_text(text)
+        self._is_silent = False
 
     @Slot()
     def _take_button(self) -> None:
@@ -234,14 +237,12 @@ class Composer(QWidget):
         text = self.text().strip()
         if not text:
             return
-        self._timer.stop()
         edited = self._edited_id
         if edited is not None:
             self.leave_editing()
             self.edit_finished.emit(edited, text)
             return
-        self.draft.set_text("")
-        self._timer.stop()
+        self._put_text("")
         self.send_requested.emit(text)
 
     @Slot()
@@ -261,5 +262,6 @@ class Composer(QWidget):
 
     def _leave_editing(self) -> None:
         self._edited_id = None
+        self._edited_text = ""
         self._put_aside = ""
         self._lay_out()

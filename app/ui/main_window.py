@@ -184,7 +184,6 @@ class MainWindow(WindowFrame):
         """Remember the place, and say that it is the end."""
         geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
         self._keep(WINDOW_GEOMETRY, geometry)
-        self.page.composer.flush_draft()
         super().closeEvent(event)
         self.close_requested.emit()
 

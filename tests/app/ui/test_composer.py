@@ -146,13 +146,32 @@ def test_only_text_can_be_pasted(composer: Composer) -> None:
     assert "passwd" not in composer.draft.toHtml()
 
 
-def test_a_draft_is_told_when_it_stands_still(composer: Composer, qtbot: QtBot) -> None:
-    """Not with every letter."""
+def test_a_draft_is_told_at_each_letter(composer: Composer) -> None:
+    """So that no key is too quick for it: whoever keeps drafts never waits for one."""
     told: list[str] = []
     composer.draft_changed.connect(told.append)
     QTest.keyClicks(composer.draft, "word")
-    qtbot.waitUntil(lambda: bool(told))
-    assert told == ["word"]
+    assert told == ["w", "wo", "wor", "word"]
+
+
+def test_an_edit_that_has_begun_is_kept_with_the_draft(composer: Composer) -> None:
+    """Both are words of the user's; an edit without changes is none."""
+    told: list[str] = []
+    QTest.keyClicks(composer.draft, "draft")
+    composer.edit_message(7, "old")
+    composer.draft_changed.connect(told.append)
+    QTest.keyClicks(composer.draft, "!")
+    composer.leave_editing()
+    assert (told[0].startswith("draft\n\n"), "!" in told[0], told[-1]) == (True, True, "draft")
+
+
+def test_what_is_shown_or_sent_is_no_news(composer: Composer) -> None:
+    """Another chat's draft is kept already, and a message that is sent isn't one any more."""
+    told: list[str] = []
+    composer.draft_changed.connect(told.append)
+    composer.show_draft("kept")
+    composer.draft.send_requested.emit()
+    assert told == []
 
 
 def test_another_chats_draft_takes_the_place(composer: Composer) -> None:
