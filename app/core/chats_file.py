@@ -171,7 +171,7 @@ def open_chats_file(path: Path) -> sqlite3.Connection:
     """
     with explained(path):
         create_private_file(path)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        connection = connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             _prepare(connection, path)
@@ -181,12 +181,19 @@ def open_chats_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect(path: Path | str) -> sqlite3.Connection:
+    """A connection that reads text leniently: one bad byte shall not hide a chat."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
+    return connection
+
+
 def open_in_memory() -> sqlite3.Connection:
     """An empty database of the same shape that lives as long as the connection.
 
     Foreign keys are not enforced: what they point to may stand in the file that refuses.
     """
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = connect(":memory:")
     _prepare(connection, Path(":memory:"))
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
@@ -204,13 +211,13 @@ def copy_into_memory(path: Path) -> sqlite3.Connection | None:
     log = path.with_name(f"{path.name}-wal")
     has_log = log.exists() and log.stat().st_size > 0
     options = "mode=rw" if has_log else "mode=ro&immutable=1"
-    memory = sqlite3.connect(":memory:", isolation_level=None)
+    memory = connect(":memory:")
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?{options}", uri=True)) as file:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as file:
             file.execute("PRAGMA locking_mode = EXCLUSIVE")
             file.backup(memory)
         _prepare(memory, path)
-    except (sqlite3.DatabaseError, ChatsFileError):
+    except (sqlite3.DatabaseError, UnicodeDecodeError, ChatsFileError):
         memory.close()
         return None
     memory.execute("PRAGMA foreign_keys = OFF")
@@ -224,9 +231,13 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a defect of ours, no refusal
+    except UnicodeDecodeError as error:  # in SQLite's message: a name in the schema
+        raise ChatsFileError(Refusal.DAMAGED, path, str(error)) from error
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        refusal = _REFUSAL_OF_CODE.get(code) or _refusal_of_folder(path.parent)
+        code = getattr(error, "sqlite_errorcode", -1)
+        refusal = _REFUSAL_OF_CODE.get(code & 0xFF) or _refusal_of_folder(path.parent)
+        if code == sqlite3.SQLITE_ERROR and refusal is Refusal.OTHER:
+            refusal = Refusal.DAMAGED  # our SQL is right, so a table or column must be lost
         raise ChatsFileError(refusal, path, str(error)) from error
     except OSError as error:
         raise ChatsFileError(_refusal_of_folder(path.parent), path, str(error)) from error

@@ -30,6 +30,13 @@ T = TypeVar("T")
 _SKIPPED_IDS = 10_000
 _IDS_END = 2**31  # Qt's signals carry ids as 32-bit numbers
 _FAMILY = ("", "-wal", "-shm")
+_UNREADABLE = (ChatsFileError, sqlite3.Error, ValueError, TypeError)
+"""What copying a damaged chat raises; the last three for values that no column can have."""
+_MENDS = (
+    "DELETE FROM message WHERE conversation_id NOT IN (SELECT id FROM conversation)",
+    "UPDATE message SET parent_id = NULL WHERE parent_id NOT IN (SELECT id FROM message)",
+)
+"""What a salvaged message points to may be lost: with its parent gone it begins a branch."""
 _KEY_OF_TABLE = {"conversation": "id", "message": "conversation_id", "draft": "conversation_id"}
 
 
@@ -87,9 +94,9 @@ class ConversationKeeper:
         return self._memory is not None
 
     def open(self) -> None:
-        """Open the file, or go on in memory. Raises nothing that the disk may cause."""
+        """Open the file, or go on in memory. Raises nothing, whatever the file holds."""
         try:
-            self._disk = self._open_store(self._path)
+            self._disk = self._open_disk()
         except ChatsFileError as error:
             self._survive(error)
 
@@ -116,7 +123,7 @@ class ConversationKeeper:
             return
         try:
             if self._disk is None:
-                self._disk = self._open_store(self._path)
+                self._disk = self._open_disk()
             copy_chats(memory, self._store_on_disk(), sorted(memory.changed_ids))
         except ChatsFileError as error:
             self._survive(error)
@@ -133,6 +140,14 @@ class ConversationKeeper:
             if store is not None:
                 store.close()
         self._disk = self._memory = None
+
+    def _open_disk(self) -> ConversationStore:
+        try:
+            return self._open_store(self._path)
+        except ChatsFileError:
+            raise
+        except Exception as error:  # the boundary to the file: without a store no word is kept
+            raise ChatsFileError(Refusal.OTHER, self._path, str(error)) from error
 
     def _store_on_disk(self) -> ConversationStore:
         if self._disk is None:
@@ -154,7 +169,7 @@ class ConversationKeeper:
         can_copy = refusal not in (Refusal.DAMAGED, Refusal.NEWER)
         memory = self._copy_of_disk() if can_copy else None
         if memory is None:
-            memory = ConversationStore.in_memory()
+            memory = ConversationStore.in_memory(self._path)
             # Nothing is known of the ids on the disk, so they begin where none should be.
             skip_ids(memory, random.randrange(_IDS_END // 4, _IDS_END // 2))
         self._memory = memory
@@ -165,7 +180,7 @@ class ConversationKeeper:
             connection = copy_into_memory(self._path)
             memory = None if connection is None else ConversationStore(connection, self._path)
         else:
-            memory = ConversationStore.in_memory()
+            memory = ConversationStore.in_memory(self._path)
             try:
                 self._disk.connection.backup(memory.connection)
             except sqlite3.DatabaseError:
@@ -183,7 +198,7 @@ class ConversationKeeper:
         damaged.close()
         try:
             kept_as = _put_aside(self._path)
-            self._disk = self._open_store(self._path)
+            self._disk = self._open_disk()
             copy_chats(memory, self._disk, list_all_ids(memory))
         except (OSError, ChatsFileError):
             return False
@@ -249,12 +264,15 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
 def _salvage(damaged: ConversationStore, memory: ConversationStore) -> int:
     """Copy each conversation that can still be read and isn't newer in memory; their number."""
     count = 0
-    with contextlib.suppress(ChatsFileError):
+    with contextlib.suppress(*_UNREADABLE):
         for conversation_id in list_all_ids(damaged):
-            with contextlib.suppress(ChatsFileError):
+            with contextlib.suppress(*_UNREADABLE):
                 if conversation_id not in memory.changed_ids:
                     copy_chats(damaged, memory, [conversation_id])
                     count += conversation_id > 0
+    with explained(memory.path), transaction(memory.connection):
+        for mend in _MENDS:
+            memory.connection.execute(mend)
     return count
 
 

@@ -14,7 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.chats_file import explained, open_chats_file, open_in_memory, transaction
+from app.core.chats_file import (
+    ChatsFileError,
+    Refusal,
+    connect,
+    explained,
+    open_chats_file,
+    open_in_memory,
+    transaction,
+)
 from app.core.conversation import (
     Conversation,
     ConversationSummary,
@@ -99,22 +107,28 @@ class ConversationStore:
         Raises ChatsFileError.
         """
         store = cls(open_chats_file(path), path, clock)
-        with store._writing() as execute:
-            # A second process whose reply really grows writes its state anew at the next flush.
-            execute("UPDATE message SET state = 'cut_off' WHERE state = 'growing'")
+        try:
+            with store._writing() as execute:
+                # A second process whose reply really grows writes its state anew when it flushes.
+                execute("UPDATE message SET state = 'cut_off' WHERE state = 'growing'")
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod
     def open_as_it_is(cls, path: Path) -> ConversationStore:
         """A store to read a damaged file with: nothing is migrated or repaired."""
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = connect(path)
         connection.row_factory = sqlite3.Row
         return cls(connection, path)
 
     @classmethod
-    def in_memory(cls, clock: Callable[[], float] = time.time) -> ConversationStore:
-        """An empty store that is gone with the process."""
-        return cls(open_in_memory(), Path(":memory:"), clock)
+    def in_memory(
+        cls, path: Path = Path(":memory:"), clock: Callable[[], float] = time.time
+    ) -> ConversationStore:
+        """An empty store that is gone with the process; `path` is the file that it stands for."""
+        return cls(open_in_memory(), path, clock)
 
     def close(self) -> None:
         """Close the database. The store is of no use afterwards."""
@@ -257,7 +271,10 @@ class ConversationStore:
             if row is None:
                 return None
             branch = self.connection.execute(branch_sql + _MESSAGES_OF_BRANCH, (key,))
-            return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
+            try:
+                return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
+            except ValueError as error:  # no rule of the tables lets such a row in
+                raise ChatsFileError(Refusal.DAMAGED, self.path, str(error)) from error
 
     def _has_place(self, conversation_id: int, parent_id: int | None) -> bool:
         table, key = ("conversation", conversation_id)

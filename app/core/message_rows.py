@@ -39,8 +39,11 @@ def message_of(row: sqlite3.Row) -> Message:
     """The message in a row that also has `version` and `version_count`.
 
     A reply that stands as growing was left so by a crash, since whoever lets one grow knows it
-    better than the database: it is read as CUT_OFF.
+    better than the database: it is read as CUT_OFF. Token ids that can't be understood are left
+    out, since they only save time. Raises ValueError for a row that breaks the table's rules.
     """
+    if not isinstance(row["text"], str):
+        raise ValueError(f"the text of message {row['id']} is missing")
     state = MessageState(row["state"])
     figures = [row[name] for name in FIGURES]
     return Message(
@@ -50,7 +53,7 @@ def message_of(row: sqlite3.Row) -> Message:
         role=Role(row["role"]),
         text=row["text"],
         state=MessageState.CUT_OFF if state is MessageState.GROWING else state,
-        token_ids=unpack_token_ids(row["token_ids"]),
+        token_ids=_readable_token_ids(row["token_ids"]),
         vocabulary_hash=row["vocabulary_hash"],
         model_name=row["model_name"],
         figures=None if None in figures else ReplyFigures(*figures),
@@ -58,6 +61,13 @@ def message_of(row: sqlite3.Row) -> Message:
         version_count=row["version_count"],
         created_at=row["created_at"],
     )
+
+
+def _readable_token_ids(packed: bytes) -> tuple[int, ...]:
+    try:
+        return unpack_token_ids(packed)
+    except (ValueError, TypeError):
+        return ()
 
 
 def pack_token_ids(token_ids: Sequence[int]) -> bytes:

@@ -5,7 +5,8 @@
                                         +-> STOPPING -----> READY
 
 A wish that can't be fulfilled yet waits: messages in their chat's queue, a model, and of anything
-else the last one. No wish that waits holds words that aren't on the disk. Knows nothing of how replies are made, models loaded or chats kept; its parts do.
+else the last one. No wish that waits holds words that aren't on the disk. Knows nothing of how
+replies are made, models loaded or chats kept; its parts do.
 """
 
 from __future__ import annotations

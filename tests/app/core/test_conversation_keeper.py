@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import random
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -265,3 +267,100 @@ def test_word_at_the_end_is_saved_by_closing(disk: Disk, news: list[News]) -> No
     keeper.close()
 
     assert len(disk.titles()) == 1
+
+
+def chats_to_damage(path: Path) -> bytes:
+    """A file with six chats of four messages."""
+    store = ConversationStore.open(path)
+    for chat in range(6):
+        reply = store.begin_turn(0, None, f"question {chat} {'lorem ' * 40}", "m")
+        store.begin_turn(reply.conversation_id, reply.reply_id, f"more {chat}", "m")
+    store.close()
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """Single bytes, a run of bytes, or the end is lost."""
+    kind, place, mutable = rng.randrange(3), rng.randrange(len(data)), bytearray(data)
+    if kind == 0:
+        for _ in range(rng.choice((1, 3, 20))):
+            mutable[rng.randrange(len(mutable))] = rng.randrange(256)
+    elif kind == 1:
+        mutable[place : place + 300] = rng.randbytes(300)
+    return bytes(mutable[:place] if kind == 2 else mutable)
+
+
+def test_words_are_taken_whatever_the_damage(tmp_path: Path) -> None:
+    """Every damage ends with a list of chats, each readable or gone, and a place for new words."""
+    data, rng = chats_to_damage(tmp_path / "whole.sqlite3"), random.Random(5)
+    for number in range(60):
+        path = tmp_path / f"{number}.sqlite3"
+        path.write_bytes(damaged(data, rng))
+        keeper = ConversationKeeper(path, lambda _: None)
+        keeper.open()
+        for summary in keeper.run(ConversationStore.list_conversations):
+            keeper.run(partial(_load, summary.conversation_id))
+        begin(keeper, "New words")
+        assert "New words" in titles(keeper)
+        keeper.close()
+
+
+def _load(conversation_id: int, store: ConversationStore) -> None:
+    store.load_conversation(conversation_id)
+    store.load_draft(conversation_id)
+
+
+def damage_text(path: Path, old: bytes, new: bytes) -> None:
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+
+
+def test_schema_that_is_no_text_is_damage(tmp_path: Path, news: list[News]) -> None:
+    """SQLite's own message can't be decoded then; saving goes on in a new file all the same."""
+    path = tmp_path / "chats.sqlite3"
+    ConversationStore.open(path).close()
+    damage_text(path, b"CREATE TABLE message (", b"CREATE \xa6ABLE message (")
+    keeper = ConversationKeeper(path, news.append)
+    keeper.open()
+    begin(keeper, "New")
+    keeper.close()
+
+    assert [type(item) for item in news] == [ChatsRestored]
+    assert Disk(path).titles() == ["New"]
+
+
+def test_chat_with_a_bad_letter_is_shown(tmp_path: Path, news: list[News]) -> None:
+    """The letter is replaced, and nothing is said of a disk that refuses."""
+    path = tmp_path / "chats.sqlite3"
+    store = ConversationStore.open(path)
+    chat = store.begin_turn(0, None, "A curious word", "m").conversation_id
+    store.close()
+    damage_text(path, b"curious", b"cu\xffious")
+    keeper = ConversationKeeper(path, news.append)
+    keeper.open()
+    conversation = keeper.run(lambda store: store.load_conversation(chat))
+    keeper.close()
+
+    assert conversation is not None
+    assert conversation.branch[0].text == "A cu\ufffdious word"
+    assert news == []
+
+
+def test_unforeseen_error_at_the_start_ends_in_memory(tmp_path: Path, news: list[News]) -> None:
+    """Whatever opening raises; the sentence names the file."""
+
+    def fail(path: Path) -> ConversationStore:
+        raise ValueError("unforeseen")
+
+    keeper = ConversationKeeper(tmp_path / "chats.sqlite3", news.append, fail)
+    keeper.open()
+    begin(keeper, "In memory")
+    (failed,) = news
+
+    assert isinstance(failed, SavingFailed)
+    assert "chats.sqlite3" in str(failed.error)
+    assert titles(keeper) == ["In memory"]
+    keeper.close()
