@@ -278,7 +278,11 @@ def _salvage(damaged: ConversationStore, memory: ConversationStore) -> int:
 
 def _put_aside(path: Path) -> Path:
     """Rename the database with what SQLite keeps beside it. Raises OSError."""
-    kept_as = path.with_name(time.strftime(f"{path.stem}.damaged-%Y%m%d-%H%M%S{path.suffix}"))
+    stem, number = time.strftime(f"{path.stem}.damaged-%Y%m%d-%H%M%S"), 1
+    kept_as = path.with_name(f"{stem}{path.suffix}")
+    while kept_as.exists():  # damaged twice within a second
+        number += 1
+        kept_as = path.with_name(f"{stem}-{number}{path.suffix}")
     for suffix in _FAMILY:
         member = path.with_name(path.name + suffix)
         if member.exists():

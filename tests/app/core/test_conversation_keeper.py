@@ -229,6 +229,19 @@ def test_file_of_another_kind_is_put_aside(tmp_path: Path, news: list[News]) -> 
     assert Disk(path).titles() == ["New"]
 
 
+def test_second_damaged_file_leaves_the_first(tmp_path: Path, news: list[News]) -> None:
+    """Two within one second get two names."""
+    path = tmp_path / "chats.sqlite3"
+    for content in (b"no database" * 500, b"nor this" * 500):
+        path.write_bytes(content)
+        keeper = ConversationKeeper(path, news.append)
+        keeper.open()
+        keeper.close()
+
+    kept = [item.kept_as.read_bytes()[:8] for item in news if isinstance(item, ChatsRestored)]
+    assert kept == [b"no datab", b"nor this"]
+
+
 def test_what_a_damaged_file_still_holds_is_restored(tmp_path: Path, news: list[News]) -> None:
     """A chat on an overwritten page is missing from the new file; the others are all there."""
     path = tmp_path / "chats.sqlite3"
