@@ -56,6 +56,7 @@ class ChatShelf(QObject):
         self.draft = ""
         self.growing_reply: Callable[[], Message | None] = lambda: None
         self._shown = _new_chat()
+        self._wanted_id = _NEW_CHAT  # opened last; the store may not have answered yet
         self._store = store
         self._summaries: tuple[ConversationSummary, ...] = ()
         self._waiting: dict[int, str] = {}
@@ -89,6 +90,7 @@ class ChatShelf(QObject):
     def open_new(self) -> None:
         """Show a chat without messages."""
         self.save_draft()
+        self._wanted_id = _NEW_CHAT
         self._show(_new_chat())
         self._tell_list()
 
@@ -98,12 +100,14 @@ class ChatShelf(QObject):
             self.open_new()
         else:
             self.save_draft()
+            self._wanted_id = conversation_id
             self._load(conversation_id)
 
     def open_neighbour(self, step: int) -> None:
         """Show the chat `step` places below in the list; after the last comes the first."""
         ids = [summary.conversation_id for summary in self._with_new_chat()]
-        place = ids.index(self.shown_id) if self.shown_id in ids else -1
+        start_id = self._wanted_id if self._wanted_id in ids else self.shown_id
+        place = ids.index(start_id) if start_id in ids else -1
         if ids:
             self.open(ids[(place + step) % len(ids)])
 
@@ -183,6 +187,8 @@ class ChatShelf(QObject):
         summary = conversation.summary
         self._latest_reply = reply
         if self.shown_id in (asked_id, summary.conversation_id):
+            if self._wanted_id == self.shown_id:
+                self._wanted_id = summary.conversation_id
             self._extend(conversation, tuple(before), reply)
             if self.draft:
                 self._timer.start()  # saving the turn has cleared it

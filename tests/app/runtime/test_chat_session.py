@@ -362,6 +362,18 @@ def test_neighbours_go_round(house: House) -> None:
     assert visited == [one, two, one]
 
 
+def test_two_quick_steps_go_two_chats_further(house: House) -> None:
+    """The second step counts from the first one's chat, though it isn't shown yet."""
+    session, facts = house.open_ready()
+    for text in ("One", "Two", "Three"):
+        session.new_conversation()
+        house.send(session, text)
+    house.until(lambda: len(listed_ids(facts)) == 3)
+    session.open_neighbour(1)
+    session.open_neighbour(1)
+    house.until(lambda: texts(session) == ["One", REPLY])
+
+
 def test_draft_stays_with_its_chat(house: House) -> None:
     """Also over a restart, and for the new chat."""
     session, _ = house.open_ready()
