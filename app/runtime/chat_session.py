@@ -237,10 +237,12 @@ class ChatSession(SessionFacts):
 
     @Slot(int)
     def delete_conversation(self, conversation_id: int) -> None:
-        """Move a chat to the bin; a reply that grows in it is stopped."""
+        """Move a chat to the bin; a reply in it is stopped, what waits there is not sent."""
         if conversation_id and conversation_id == self.replying_conversation_id:
             self._turns.stop()
         self._shelf.delete(conversation_id)
+        if conversation_id:  # afterwards, since leaving the chat saves what waits in it
+            self._turns.give_up_waiting(conversation_id)
 
     @Slot()
     def undo_delete(self) -> None:

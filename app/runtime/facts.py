@@ -19,6 +19,11 @@ class SessionState(Enum):
     REPLYING = "replying"
     STOPPING = "stopping"
 
+    @property
+    def is_working(self) -> bool:
+        """Whether a reply is under way."""
+        return self in (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
+
 
 class NoticeKind(Enum):
     """How a notice looks."""

@@ -30,7 +30,6 @@ from app.runtime.store_thread import StoreThread
 from app.runtime.turn_saving import TurnSaved, TurnSaver
 from app.runtime.waiting_messages import WaitingMessages
 
-_WORKING = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
 _CAN_GO_ON = (MessageState.STOPPED, MessageState.CUT_OFF)
 
 
@@ -138,11 +137,16 @@ class TurnTaking(QObject):
 
     def load_model(self, path: str) -> None:
         """Load another model, after the reply under way, which is stopped."""
-        if self.state in _WORKING:
+        if self.state.is_working:
             self._next_model_path = path
             self.stop()
         else:
             self._loader.load(path)
+
+    def give_up_waiting(self, conversation_id: int) -> None:
+        """What waits in that chat isn't sent; it stays on the disk and comes back as a draft."""
+        self._waiting.remove(conversation_id)
+        self._shelf.forget_waiting(conversation_id)
 
     def end(self) -> None:
         """The program ends: nothing more is begun."""
@@ -157,7 +161,7 @@ class TurnTaking(QObject):
 
     def _go_on(self) -> None:
         """Do what waits, if it is the user's turn; bring the model back if it is missing."""
-        if self.state in _WORKING or self._loader.is_loading or self._is_ending:
+        if self.state.is_working or self._loader.is_loading or self._is_ending:
             return
         if self._next_model_path:
             path, self._next_model_path = self._next_model_path, ""

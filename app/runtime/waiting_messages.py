@@ -25,6 +25,10 @@ class WaitingMessages:
         """What waits in that chat; empty if nothing."""
         return self._texts.get(conversation_id, "")
 
+    def remove(self, conversation_id: int) -> None:
+        """Let nothing wait in that chat any more."""
+        self._texts.pop(conversation_id, None)
+
     def take_first(self) -> tuple[int, str]:
         """Take out the chat that has waited longest, and its text. KeyError if nothing waits."""
         conversation_id = next(iter(self._texts), None)

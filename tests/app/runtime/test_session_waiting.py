@@ -103,6 +103,21 @@ def test_edit_is_saved_before_there_is_a_model(house: House) -> None:
     assert [message.text for message in saved.branch] == ["Good day", ""]
 
 
+def test_message_that_waits_in_a_deleted_chat_is_not_sent(house: House) -> None:
+    """It is the chat's draft when the chat is brought back."""
+    house.engines.pieces_allowed = 1
+    session, _ = house.open_ready()
+    house.send_until_growing(session, "Hi")
+    session.send("And more")
+    session.delete_conversation(session.conversation.summary.conversation_id)
+    house.engines.last.allow(20)
+    house.wait_for(session, S.READY)
+    session.undo_delete()
+    house.until(lambda: session.draft == "And more")
+
+    assert (texts(session)[0], len(texts(session)), session.state) == ("Hi", 2, S.READY)
+
+
 def branch_texts(house: House, chat: int) -> list[str]:
     """What another process would read of the branch that was shown last."""
     store = house.saved()
