@@ -115,7 +115,8 @@ class TurnTaking(QObject):
         if message is None or not text:
             return
         if self._is_ready and not self._edits_being_saved:
-            self._do_next(partial(self._begin_edited, message, text))
+            self._set_state(SessionState.READING)
+            self._edit(message, text, self._begin_reply)
         else:  # saved all the same: words never wait for a model or a reply
             self._edits_being_saved += 1
             self._edit(message, text, self._end_saving_edit)
@@ -183,10 +184,6 @@ class TurnTaking(QObject):
         self._show_queue()
         self._set_state(SessionState.READING)
         self._saver.append(conversation_id, text, self._loader.model_name, self._begin_reply)
-
-    def _begin_edited(self, message: Message, text: str) -> None:
-        self._set_state(SessionState.READING)
-        self._edit(message, text, self._begin_reply)
 
     def _edit(self, message: Message, text: str, then: TurnSaved) -> None:
         owner_id, parent_id = message.conversation_id, message.parent_id
