@@ -312,8 +312,7 @@ class ScriptedSession(SessionFacts):
     @property
     def replying_conversation_id(self) -> int:
         """The shown chat, while a reply is under way."""
-        working = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
-        return self.conversation.summary.conversation_id if self.state in working else 0
+        return self.conversation.summary.conversation_id if self.state.is_working else 0
 
     def become(self, state: SessionState) -> None:
         """Another state."""

@@ -31,7 +31,7 @@ from app.core.settings import (
     T,
 )
 from app.runtime.chat_session import ChatSession
-from app.runtime.facts import Notice, NoticeKind, SessionState
+from app.runtime.facts import Notice, NoticeKind
 from app.ui.chat_page import ChatPage
 from app.ui.details_window import DetailsWindow
 from app.ui.get_mixtral import GetMixtralPage
@@ -145,7 +145,7 @@ class MainWindow(WindowFrame):
     @Slot()
     def escape(self) -> None:
         """Stop; else close what lies over the chat; else back to the message."""
-        if self.session.state in (SessionState.READING, SessionState.REPLYING):
+        if self.session.state.is_working:
             self.session.stop()
         elif self.is_folded and self.sidebar_in_sight:
             self.put_sidebar_away()

@@ -28,8 +28,6 @@ from app.ui.chat_page import ChatPage
 from app.ui.mark import MarkClock
 from app.ui.sidebar import Sidebar
 
-_WORKING = (SessionState.READING, SessionState.REPLYING, SessionState.STOPPING)
-
 
 class SessionBinding(QObject):
     """Listens to the session, and tells the chat page and the sidebar."""
@@ -95,7 +93,7 @@ class SessionBinding(QObject):
 
     @Slot(object)
     def _take_state(self, state: SessionState) -> None:
-        page, is_working = self._page, state in _WORKING
+        page, is_working = self._page, state.is_working
         if is_working != page.composer.send_button.stops:
             page.composer.show_reply(is_working)
         self._clock.set_running(is_working)
@@ -222,7 +220,7 @@ class SessionBinding(QObject):
 
     def _placeholder(self, state: SessionState) -> str:
         model = self._session.model
-        if state in _WORKING:
+        if state.is_working:
             return "Write the next message while this one is answered"
         if state is SessionState.LOADING:
             return "Write a message"
