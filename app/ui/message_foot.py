@@ -116,6 +116,7 @@ class MessageFoot(QWidget):
 
     def _add_versions(self, message: Message) -> None:
         kind = "message" if self._is_user else "reply"
+        self._spaced += self._items[-1:]
         left = self._add_icon("left", f"Previous version of the {kind}", "Alt+Left")
         left.setEnabled(message.version > 1)
         left.clicked.connect(self._ask_previous)

@@ -45,7 +45,7 @@ class NoticeCard(QWidget):
         super().__init__()
         self._theme = theme
         self._notice: Notice | None = None
-        self._text = Paragraph(theme, role=TypeRole.SMALL)
+        self._text = Paragraph(theme, "", TypeRole.SMALL, "text")
         self._waiting = Label(theme, "", TypeRole.CAPTION, "text2")
         self._action = Button(theme, "", small=True)
         self._details = Button(theme, "Details", small=True)
@@ -126,17 +126,17 @@ class NoticeCard(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(surface))
         painter.drawRoundedRect(QRectF(self.rect()), theme.px(10), theme.px(10))
-        size = theme.px(16)
+        size = theme.px(18)
         top = self._text.y() + (theme.line_height(TypeRole.SMALL) - size) / 2
         colour = getattr(theme.colours, ink)
-        theme.icons.paint(painter, icon, colour, theme.gap(16), top, size)
+        theme.icons.paint(painter, icon, colour, theme.gap(14), top, size)
 
     def _lay_out(self, width: int) -> int:
         """Text at the left, buttons at the right; in little room the buttons come beneath."""
         theme = self._theme
         buttons = self.controls()
         gap, side = theme.gap(8), theme.gap(10)
-        left = theme.gap(16) + theme.px(16) + theme.gap(12)
+        left = theme.gap(14) + theme.px(18) + theme.gap(12)
         taken = sum(button.sizeHint().width() + gap for button in buttons)
         room = width - left - side - taken - gap
         beneath = room < 14 * theme.em
