@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,14 +45,30 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was parsed; returns the exit status and prints one sentence if it failed."""
     try:
         with _interruptible() as should_stop:
-            arguments.perform(arguments, should_stop)
+            answer = arguments.perform(arguments, should_stop)
     except ModelIOError as error:
-        print(error, file=sys.stderr)
-        return FAILED
+        return _end(FAILED, str(error))
     except (Cancelled, KeyboardInterrupt):
-        print("Stopped. Nothing was left behind.", file=sys.stderr)
-        return INTERRUPTED
+        return _end(INTERRUPTED, "Stopped. Nothing was left behind.")
+    return _print_answer(answer)
+
+
+def _print_answer(answer: str) -> int:
+    try:
+        print(answer, flush=True)
+    except OSError as error:
+        # Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has gone, and knows
+            return FAILED
+        return _end(FAILED, f"The result can't be printed: {error.strerror or error}.")
     return 0
+
+
+def _end(status: int, sentence: str) -> int:
+    with suppress(OSError):  # nobody reads it
+        print(sentence, file=sys.stderr, flush=True)
+    return status
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -81,7 +97,7 @@ def _interruptible() -> Iterator[StopCallback]:
             signal.signal(number, handler)
 
 
-def _convert(arguments: argparse.Namespace, should_stop: StopCallback) -> None:
+def _convert(arguments: argparse.Namespace, should_stop: StopCallback) -> str:
     from model_io.convert import convert  # loads the native library, which nothing else here needs
 
     made = convert(
@@ -94,22 +110,20 @@ def _convert(arguments: argparse.Namespace, should_stop: StopCallback) -> None:
     )
     if arguments.json:
         answer = asdict(made) | {"path": str(made.path), "peak_rss_bytes": peak_rss_bytes()}
-        print(json.dumps(answer))
-    else:
-        print(f"{made.path}  {made.bytes:,} bytes in {made.seconds:.1f} s  sha256 {made.sha256}")
+        return json.dumps(answer)
+    return f"{made.path}  {made.bytes:,} bytes in {made.seconds:.1f} s  sha256 {made.sha256}"
 
 
-def _inspect(arguments: argparse.Namespace, should_stop: StopCallback) -> None:
+def _inspect(arguments: argparse.Namespace, should_stop: StopCallback) -> str:
     from model_io.inspection import inspect
 
     answer = asdict(inspect(arguments.path))
     if arguments.json:
-        print(json.dumps(answer))
-        return
-    for problem in answer.pop("problems"):
-        print(problem)
+        return json.dumps(answer)
+    lines = [*answer.pop("problems")]
     for key, value in answer.items():
-        print(f"{key:13}{'unknown' if value is None else value}")
+        lines.append(f"{key:13}{'unknown' if value is None else value}")
+    return "\n".join(lines)
 
 
 def _positive(text: str) -> int:
@@ -135,7 +149,8 @@ class _ProgressLine:
         done, total = progress.done_bytes / 1e9, progress.total_bytes / 1e9
         start, end = ("\r", "\n" if percent == 100 else "") if self._live else ("", "\n")
         text = f"{start}{progress.stage} {percent:3} %  {done:.1f} of {total:.1f} GB"
-        print(text, end=end, file=sys.stderr, flush=True)
+        with suppress(OSError):  # the work matters more than who watches it
+            print(text, end=end, file=sys.stderr, flush=True)
 
 
 def peak_rss_bytes() -> int:

@@ -120,7 +120,9 @@ def _typed(entry: Any) -> MetadataValue:  # noqa: ANN401  gguf has no types
 def _text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value))
-    return "no" if value is False else str(value)
+    text = "no" if value is False else str(value)
+    text.encode()  # raises for half of a character, which YAML can spell
+    return text
 
 
 def _describe_sizes(config: MixtralConfig, file_type: int) -> Metadata:

@@ -49,14 +49,20 @@ class MixtralConfig:
 
 
 def read_json(path: Path, error: type[SourceError]) -> dict[str, object]:
-    """The JSON object in the file at `path`; anything else is raised as `error`."""
+    """The JSON object in the file at `path`; anything else is raised as `error`.
+
+    All its texts can be written as UTF-8: JSON can spell half of a character ("\\ud800").
+    """
     try:
         if path.stat().st_size > _JSON_LIMIT_BYTES:
             raise error(path, "is far too long for what it should hold", _FETCH)
         content = json.loads(path.read_bytes())
+        json.dumps(content, ensure_ascii=False).encode()
     except OSError as reason:
         detail = reason.strerror or type(reason).__name__
         raise error(path, f"can't be read: {detail}", "check the file") from None
+    except UnicodeEncodeError:
+        raise error(path, "holds half of a character in one of its texts", _FETCH) from None
     except (ValueError, RecursionError):
         raise error(path, "is not valid JSON", _FETCH) from None
     if not isinstance(content, dict):

@@ -185,6 +185,22 @@ CASES = {
         TokenizerError, "'x'",
     ),
     "added tokens": (replace("added_tokens.json", b'{"a": -1}'), TokenizerError, "'a' no valid id"),
+    "half a character in the template": (
+        replace("tokenizer_config.json", b'{"chat_template": "\\ud800"}'),
+        TokenizerError, "tokenizer_config.json holds half of a character",
+    ),
+    "half a character in a token": (
+        replace("added_tokens.json", b'{"\\udfff": 3}'),
+        TokenizerError, "added_tokens.json holds half of a character",
+    ),
+    "half a character in a file's name": (
+        replace(INDEX, b'{"weight_map": {"a": "\\udc80"}}'),
+        SafetensorsError, f"{INDEX} holds half of a character",
+    ),
+    "half a character in the card": (
+        replace("README.md", b'---\nauthor: "\\ud800"\n---\n'),
+        MetadataError, "can't be understood",
+    ),
     "tokenizer.json": (replace("tokenizer.json", b"[1]"), TokenizerError, "can't be understood"),
     "card": (replace("README.md", b"---\na: [\n---\n"), MetadataError, "remove its README.md"),
     "card is binary": (replace("README.md", b"---\n\xff"), MetadataError, "README.md"),

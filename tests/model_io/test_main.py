@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -106,3 +107,45 @@ def test_a_disk_that_refuses_large_files(toy: Path, tmp_path: Path) -> None:
     problem = "is on a disk that can't hold files of this size; choose another disk."
     assert done.stderr == f"{tmp_path} {problem}\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--json"]])
+def test_a_result_that_can_not_be_printed(words: list[str], toy: Path) -> None:
+    """A full disk behind stdout gets one sentence and exit status 1."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *words, toy], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "The result can't be printed: No space left on device.\n"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_has_gone(stream: str, toy: Path, tmp_path: Path) -> None:
+    """As behind `| head`: no complaint, and the work is done all the same."""
+    out = tmp_path / "out.gguf"
+    words: list[str | Path] = [
+        *COMMAND,
+        "convert",
+        toy,
+        "--quant",
+        "F32",
+        "--out",
+        out,
+        "--jobs",
+        "1",
+    ]
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: writing}
+    done = subprocess.run(
+        words, text=True, check=False, stdout=streams["stdout"], stderr=streams["stderr"]
+    )
+    os.close(writing)
+    assert out.stat().st_size == 55_112_960
+    if stream == "stdout":
+        assert done.returncode == 1
+        assert done.stderr.endswith("convert 100 %  0.0 of 0.0 GB\n")
+    else:
+        assert done.returncode == 0
+        assert "55,112,960 bytes" in done.stdout
