@@ -134,7 +134,7 @@ class NoticeCard(QWidget):
     def _lay_out(self, width: int) -> int:
         """Text at the left, buttons at the right; in little room the buttons come beneath."""
         theme = self._theme
-        buttons = self.controls()
+        buttons = ([] if self._waiting.isHidden() else [self._waiting]) + self.controls()
         gap, side = theme.gap(8), theme.gap(10)
         left = theme.gap(14) + theme.px(18) + theme.gap(12)
         taken = sum(button.sizeHint().width() + gap for button in buttons)
@@ -153,10 +153,6 @@ class NoticeCard(QWidget):
         self._place_buttons(buttons, width - side, round(middle))
         if not beneath and text_height < theme.line_height(TypeRole.SMALL) * 1.5:
             self._text.move(left, round((height - text_height) / 2))
-        hint = self._waiting.sizeHint()
-        self._waiting.setGeometry(
-            width - side - hint.width(), height - hint.height() - 2, hint.width(), hint.height()
-        )
         return height
 
     def _place_buttons(self, buttons: list[QWidget], right: int, middle: int) -> None:
