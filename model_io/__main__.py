@@ -82,19 +82,39 @@ def main(words: Sequence[str] | None = None) -> int:
 def _interruptible() -> Iterator[StopCallback]:
     """Turn Ctrl-C and a request to end into a question that the job asks between its pieces.
 
-    So a second Ctrl-C can't disturb the removal of what was begun.
+    So a second Ctrl-C can't disturb the removal of what was begun. Before the job has asked for
+    the first time it has begun nothing, and is interrupted at once.
     """
-    stopped = threading.Event()
+    wish = _WishToStop()
     if threading.current_thread() is not threading.main_thread():
-        yield stopped.is_set
+        yield wish.is_there
         return
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stopped.set()) for number in signals]
+    before = [signal.signal(number, wish.take) for number in signals]
     try:
-        yield stopped.is_set
+        yield wish.is_there
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
+
+
+class _WishToStop:
+    """No lock: a second signal may arrive in the middle of the first one's handler."""
+
+    def __init__(self) -> None:
+        self._is_there = False
+        self._is_asked_for = False
+
+    def take(self, *_: object) -> None:
+        """A signal has come."""
+        self._is_there = True
+        if not self._is_asked_for:
+            raise KeyboardInterrupt
+
+    def is_there(self) -> bool:
+        """What the job asks."""
+        self._is_asked_for = True
+        return self._is_there
 
 
 def _convert(arguments: argparse.Namespace, should_stop: StopCallback) -> str:

@@ -78,6 +78,8 @@ def convert(
     _check_apart(target, checkpoint)
     plan = plan_conversion(checkpoint, QUANTS[quant])
     check_target(target, plan.file.file_bytes)
+    if should_stop():
+        raise Cancelled
     with write_file(target, plan.file) as part:
         digest = _fill(part, plan.matrices, jobs or _processors(), on_progress, should_stop)
     seconds = time.monotonic() - started
