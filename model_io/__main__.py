@@ -29,7 +29,7 @@ Commands = argparse._SubParsersAction  # noqa: SLF001  argparse has no public na
 def add_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add `convert` and `inspect` to a parser's subcommands; what they parse goes to `run`."""
     convert = commands.add_parser("convert", help="make a GGUF file of a Mixtral checkpoint")
-    convert.add_argument("source", type=Path, metavar="SOURCE", help="the checkpoint's folder")
+    convert.add_argument("source", type=_folder, metavar="SOURCE", help="the checkpoint's folder")
     convert.add_argument("--quant", required=True, type=str.upper, choices=sorted(QUANTS))
     convert.add_argument("--out", required=True, type=Path, metavar="F", help="the file to make")
     convert.add_argument("--jobs", type=_positive, metavar="N", help="threads (all processors)")
@@ -147,10 +147,17 @@ def _inspect(arguments: argparse.Namespace, should_stop: StopCallback) -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    if text.startswith("hub:"):
+        raise argparse.ArgumentTypeError(
+            "this version downloads nothing; name the folder that the model was downloaded to"
+        )
+    return Path(text)
 
 
 class _ProgressLine:

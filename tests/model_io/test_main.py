@@ -85,6 +85,23 @@ def test_human_output(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "55,112,960 bytes" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x", "--jobs", "-1"], "'-1' is no whole number above 0"),
+        (["hub:mistralai/Mixtral-8x7B-v0.1"], "this version downloads nothing"),
+    ],
+)
+def test_wrong_usage_is_told_in_words(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 2, and no name of a function of ours."""
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", *words, "--quant", "Q8_0", "--out", "y"])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing(toy: Path, tmp_path: Path, number: signal.Signals) -> None:
     """Exit status 130, even if it is pressed twice."""
