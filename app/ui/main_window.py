@@ -75,7 +75,7 @@ class MainWindow(WindowFrame):
         self._settings_window: SettingsWindow | None = None
         self._keys_window: KeysWindow | None = None
         self.binding = SessionBinding(session, settings, self.page, self.sidebar, self._clock)
-        self.wishes = SessionWishes(session, settings, self.page, self.sidebar)
+        self.wishes = SessionWishes(session, settings, self.page, self.sidebar, self.binding)
         self._keys = WindowKeys(self)
         self._connect()
         self._restore_geometry()
@@ -123,7 +123,7 @@ class MainWindow(WindowFrame):
         menu.model_chosen.connect(self.session.load_model)
         menu.open_file_requested.connect(self.open_model_file)
         menu.get_mixtral_requested.connect(self.show_get_mixtral)
-        menu.show_models(self.wishes.models, self.session.model)
+        menu.show_models(self.binding.models, self.session.model)
 
     @Slot()
     def open_model_file(self) -> None:

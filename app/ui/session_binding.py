@@ -60,6 +60,11 @@ class SessionBinding(QObject):
         """The models on this computer."""
         return self._models
 
+    @property
+    def demo(self) -> ModelChoice | None:
+        """The demo among them."""
+        return next((each for each in self._models if each.is_demo), None)
+
     @Slot()
     def show_settings(self) -> None:
         """Style and send key as they are in force."""
@@ -125,7 +130,7 @@ class SessionBinding(QObject):
 
     @Slot(object)
     def _take_loading(self, progress: LoadingProgress) -> None:
-        demo = next((each for each in self._models if each.is_demo), None)
+        demo = self.demo
         is_demo = demo is not None and demo.name == progress.name
         self._page.header.chip.show_loading(progress, is_demo=is_demo)
         self._page.header.lay_out()
@@ -206,7 +211,7 @@ class SessionBinding(QObject):
     def _show_empty(self) -> None:
         empty, model = self._page.empty, self._session.model
         if self._session.state is SessionState.NO_MODEL:
-            empty.show_no_model(has_demo=any(each.is_demo for each in self._models))
+            empty.show_no_model(has_demo=self.demo is not None)
         elif model is None:
             empty.show_model("You can write already. It is sent when the model is ready.")
         elif self._session.is_demo:

@@ -12,8 +12,9 @@ from app.core.conversation import Role
 from app.core.errors import DataFolderError
 from app.core.settings import Settings
 from app.runtime.chat_session import ChatSession
-from app.runtime.facts import ModelChoice, Notice, NoticeAction
+from app.runtime.facts import Notice, NoticeAction
 from app.ui.chat_page import ChatPage
+from app.ui.session_binding import SessionBinding
 from app.ui.sidebar import Sidebar
 
 
@@ -31,15 +32,19 @@ class SessionWishes(QObject):
     saving_failed = Signal(str)
 
     def __init__(
-        self, session: ChatSession, settings: Settings, page: ChatPage, sidebar: Sidebar
+        self,
+        session: ChatSession,
+        settings: Settings,
+        page: ChatPage,
+        sidebar: Sidebar,
+        facts: SessionBinding,
     ) -> None:
         super().__init__(page)
         self._session = session
         self._settings = settings
         self._page = page
         self._sidebar = sidebar
-        self.models: tuple[ModelChoice, ...] = ()
-        session.models_changed.connect(self._take_models)
+        self._facts = facts
         self._connect_wishes()
 
     def _connect_wishes(self) -> None:
@@ -104,7 +109,7 @@ class SessionWishes(QObject):
 
     @Slot()
     def _load_demo(self) -> None:
-        demo = next((each for each in self.models if each.is_demo), None)
+        demo = self._facts.demo
         if demo is not None:
             self._session.load_model(demo.path)
 
@@ -116,7 +121,3 @@ class SessionWishes(QObject):
     @Slot()
     def _delete_open(self) -> None:
         self._session.delete_conversation(self._session.conversation.summary.conversation_id)
-
-    @Slot(object)
-    def _take_models(self, models: tuple[ModelChoice, ...]) -> None:
-        self.models = models

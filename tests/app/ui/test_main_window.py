@@ -24,6 +24,7 @@ from app.runtime.facts import (
     SessionState,
 )
 from app.ui.main_window import MainWindow
+from app.ui.model_menu import ModelMenu
 from tests.app.ui.chats import REPLY, chat, growing, reply, user
 from tests.fakes import ScriptedSession, loaded_model
 
@@ -245,6 +246,16 @@ def test_without_a_model_there_are_two_ways_on(
     assert window.pages.currentWidget() is window.get_mixtral
     press(Qt.Key.Key_Escape)
     assert window.pages.currentWidget() is window.page
+
+
+def test_the_chip_lists_the_models_there_are(window: MainWindow, session: ScriptedSession) -> None:
+    """As they were told last."""
+    session.models_changed.emit((ModelChoice("/big.gguf", "Big one", "Q6_K, 38.4 GB", False),))
+    window.show_models()
+    (menu,) = window.page.header.chip.findChildren(ModelMenu)
+    shown = [action.text() for action in menu.actions()]
+    menu.close()
+    assert any("Big one" in text for text in shown)
 
 
 def test_the_gauge_counts_the_draft(window: MainWindow, session: ScriptedSession) -> None:
