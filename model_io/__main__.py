@@ -8,193 +8,239 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from model_io.errors import ModelIOError
-from model_io.progress import Cancelled, Progress, StopCallback
+from model_io.errors import HubError, ModelIOError
+from model_io.jobs import ConvertJob, ForecastJob, RepairJob, VerifyJob
+from model_io.journal import journal_path
+from model_io.preparation import Job, Outcome, prepare
+from model_io.progress import Cancelled, StopCallback
 from model_io.quant_types import QUANTS
+from model_io.terminal import FAILED, INTERRUPTED, ProgressBar, duration, end, interruptible
+from model_io.terminal import print_answer as print_to_stdout
 
-FAILED, INTERRUPTED = 1, 130
+if TYPE_CHECKING:
+    from model_io.convert import Conversion
+    from model_io.forecast import Forecast
+    from model_io.verify import Verification
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  argparse has no public name for it
 
+HUB_PREFIX = "hub:"
+
 
 def add_commands(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add `convert` and `inspect` to a parser's subcommands; what they parse goes to `run`."""
-    convert = commands.add_parser("convert", help="make a GGUF file of a Mixtral checkpoint")
-    convert.add_argument("source", type=_folder, metavar="SOURCE", help="the checkpoint's folder")
+    """Add all commands to a parser's subcommands; what they parse goes to `run`."""
+    _add_convert(commands.add_parser("convert", help="make a GGUF file of a Mixtral"))
+    _add_inspect(commands.add_parser("inspect", help="say what a file or folder is"))
+    _add_verify(commands.add_parser("verify", help="read a whole GGUF file and judge it"))
+    _add_repair(commands.add_parser("repair", help="mend a GGUF file from before April 2024"))
+    _add_fetch(commands.add_parser("fetch", help="download a model's files"))
+
+
+def _add_convert(convert: argparse.ArgumentParser) -> None:
+    convert.add_argument(
+        "source", metavar="SOURCE",
+        help="a checkpoint's folder, a GGUF file, or hub:owner/name[@revision]",
+    )  # fmt: skip
     convert.add_argument("--quant", required=True, type=str.upper, choices=sorted(QUANTS))
-    convert.add_argument("--out", required=True, type=Path, metavar="F", help="the file to make")
-    convert.add_argument("--jobs", type=_positive, metavar="N", help="threads (all processors)")
-    convert.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_output(convert)
+    convert.add_argument("--imatrix", type=Path, metavar="FILE", help="an importance matrix")
+    convert.add_argument(
+        "--dry-run", action="store_true", help="say what it will take, and do nothing"
+    )
     convert.set_defaults(perform=_convert)
-    inspect = commands.add_parser("inspect", help="say what a file or folder is")
+
+
+def _add_inspect(inspect: argparse.ArgumentParser) -> None:
     inspect.add_argument("path", type=Path, metavar="PATH", help="a GGUF file or a folder")
-    inspect.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_json(inspect)
     inspect.set_defaults(perform=_inspect)
+
+
+def _add_verify(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("path", type=Path, metavar="F", help="a GGUF file")
+    _add_jobs(verify)
+    _add_json(verify)
+    verify.set_defaults(perform=_verify)
+
+
+def _add_repair(repair: argparse.ArgumentParser) -> None:
+    repair.add_argument("source", type=Path, metavar="OLD", help="a GGUF file with experts apart")
+    _add_output(repair)
+    repair.set_defaults(perform=_repair)
+
+
+def _add_fetch(fetch: argparse.ArgumentParser) -> None:
+    fetch.add_argument("source", metavar="SOURCE", help="hub:owner/name[@revision]")
+    fetch.add_argument("files", nargs="*", metavar="FILE", help="without it: all of a checkpoint")
+    fetch.add_argument("--to", required=True, type=Path, metavar="D", help="the folder to fill")
+    _add_json(fetch)
+    fetch.set_defaults(perform=_fetch)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", required=True, type=Path, metavar="F", help="the file to make")
+    _add_jobs(parser)
+    _add_json(parser)
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="threads (all processors)")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 1024")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was parsed; returns the exit status and prints one sentence if it failed."""
     try:
-        with _interruptible() as should_stop:
-            answer = arguments.perform(arguments, should_stop)
+        with interruptible() as should_stop:
+            answer, status = arguments.perform(arguments, should_stop)
     except ModelIOError as error:
-        return _end(FAILED, str(error))
+        return end(FAILED, str(error))
     except (Cancelled, KeyboardInterrupt):
-        return _end(INTERRUPTED, "Stopped. Nothing was left behind.")
-    return _print_answer(answer)
+        return end(INTERRUPTED, _say_stopped(arguments))
+    return print_to_stdout(answer) or status
 
 
-def _print_answer(answer: str) -> int:
-    try:
-        print(answer, flush=True)
-    except OSError as error:
-        # Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever read it has gone, and knows
-            return FAILED
-        return _end(FAILED, f"The result can't be printed: {error.strerror or error}.")
-    return 0
-
-
-def _end(status: int, sentence: str) -> int:
-    with suppress(OSError):  # nobody reads it
-        print(sentence, file=sys.stderr, flush=True)
-    return status
+def _say_stopped(arguments: argparse.Namespace) -> str:
+    target = getattr(arguments, "out", None)
+    folder = getattr(arguments, "to", None)
+    if folder is not None or (target is not None and journal_path(target).exists()):
+        return "Stopped. What is done is kept: the same command goes on from here."
+    return "Stopped. Nothing was left behind."
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Parse `words` (the process's own if None) and run the command."""
     parser = argparse.ArgumentParser(prog="python -m model_io", description="Model files.")
+    parser.add_argument("--offline", action="store_true", help="never use the network")
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     return run(parser.parse_args(words))
 
 
-@contextmanager
-def _interruptible() -> Iterator[StopCallback]:
-    """Turn Ctrl-C and a request to end into a question that the job asks between its pieces.
-
-    So a second Ctrl-C can't disturb the removal of what was begun. Before the job has asked for
-    the first time it has begun nothing, and is interrupted at once.
-    """
-    wish = _WishToStop()
-    if threading.current_thread() is not threading.main_thread():
-        yield wish.is_there
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, wish.take) for number in signals]
+def _work(job: Job, should_stop: StopCallback) -> Outcome:
+    """Do `job` in a process of its own, with a bar on stderr."""
+    bar = ProgressBar()
+    steps = prepare(job, should_stop)
     try:
-        yield wish.is_there
+        while True:
+            bar(next(steps))
+    except StopIteration as finished:
+        return cast(Outcome, finished.value)
     finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        bar.close()
+        steps.close()
 
 
-class _WishToStop:
-    """No lock: a second signal may arrive in the middle of the first one's handler."""
-
-    def __init__(self) -> None:
-        self._is_there = False
-        self._is_asked_for = False
-
-    def take(self, *_: object) -> None:
-        """A signal has come."""
-        self._is_there = True
-        if not self._is_asked_for:
-            raise KeyboardInterrupt
-
-    def is_there(self) -> bool:
-        """What the job asks."""
-        self._is_asked_for = True
-        return self._is_there
+Answer = tuple[str, int]
+"""What goes to stdout, and the exit status."""
 
 
-def _convert(arguments: argparse.Namespace, should_stop: StopCallback) -> str:
-    from model_io.convert import convert  # loads the native library, which nothing else here needs
-
-    made = convert(
-        arguments.source,
-        arguments.quant,
-        arguments.out,
-        jobs=arguments.jobs,
-        on_progress=_ProgressLine(),
-        should_stop=should_stop,
+def _convert(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
+    _check_network(arguments)
+    job = ConvertJob(
+        arguments.source, arguments.quant, arguments.out, arguments.imatrix, arguments.jobs
     )
-    if arguments.json:
-        answer = asdict(made) | {"path": str(made.path), "peak_rss_bytes": peak_rss_bytes()}
-        return json.dumps(answer)
-    return f"{made.path}  {made.bytes:,} bytes in {made.seconds:.1f} s  sha256 {made.sha256}"
+    if arguments.dry_run:
+        expected = cast("Forecast", _work(ForecastJob(job), should_stop).result)
+        return _answer(arguments, asdict(expected), lambda: _describe_forecast(expected)), 0
+    return _say_made(arguments, _work(job, should_stop))
 
 
-def _inspect(arguments: argparse.Namespace, should_stop: StopCallback) -> str:
-    from model_io.inspection import inspect
+def _repair(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
+    job = RepairJob(arguments.source, arguments.out, arguments.jobs)
+    return _say_made(arguments, _work(job, should_stop))
 
-    answer = asdict(inspect(arguments.path))
-    if arguments.json:
-        return json.dumps(answer)
-    lines = [*answer.pop("problems")]
-    for key, value in answer.items():
+
+def _say_made(arguments: argparse.Namespace, outcome: Outcome) -> Answer:
+    made = cast("Conversion", outcome.result)
+    values = asdict(made) | {"peak_rss_bytes": outcome.peak_rss_bytes}
+    sentence = f"{made.path}  {made.bytes:,} bytes in {duration(made.seconds)}"
+    return _answer(arguments, values, lambda: f"{sentence}  sha256 {made.sha256}"), 0
+
+
+def _verify(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
+    job = VerifyJob(arguments.path, arguments.jobs)
+    found = cast("Verification", _work(job, should_stop).result)
+    status = 0 if found.ok else FAILED
+    lines = (*found.problems, found.summary)
+    return _answer(arguments, asdict(found), lambda: "\n".join(lines)), status
+
+
+def _inspect(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
+    from model_io.inspection import inspect  # numpy and the vocabulary's library come with it
+
+    found = inspect(arguments.path)
+    values = asdict(found)
+    return _answer(arguments, values, lambda: "\n".join(_describe_inspection(values))), 0
+
+
+def _fetch(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
+    from model_io.fetch import fetch
+
+    _check_network(arguments)
+    bar = ProgressBar()
+    try:
+        files = fetch(arguments.source, arguments.files, arguments.to, bar, should_stop)
+    finally:
+        bar.close()
+    values = {"files": [asdict(file) for file in files]}
+    lines = [f"{file.sha256}  {file.path}" for file in files]
+    return _answer(arguments, values, lambda: "\n".join(lines)), 0
+
+
+def _check_network(arguments: argparse.Namespace) -> None:
+    if arguments.source.startswith(HUB_PREFIX) and getattr(arguments, "offline", False):
+        remedy = "leave out --offline, or name a folder on this computer"
+        raise HubError(arguments.source, "can't be reached with --offline", remedy)
+
+
+def _answer(
+    arguments: argparse.Namespace, values: dict[str, Any], describe: Callable[[], str]
+) -> str:
+    return json.dumps(values, default=str) if arguments.json else describe()
+
+
+def _describe_inspection(values: dict[str, Any]) -> list[str]:
+    lines = [*values.pop("problems")]
+    becomes = values.pop("becomes")
+    for key, value in values.items():
         lines.append(f"{key:13}{'unknown' if value is None else value}")
+    for quant, size in becomes.items():
+        lines.append(f"{'becomes':13}{quant:7} {size:,} bytes")
+    return lines
+
+
+def _describe_forecast(expected: Forecast) -> str:
+    count, free = len(expected.files), expected.disk_free_bytes
+    lines = [
+        f"{expected.path} would be {expected.bytes:,} bytes of {expected.quant}.",
+        f"source   {expected.source_bytes:,} bytes of weights in {count} file(s)",
+        f"disk     {expected.disk_bytes:,} bytes more at the peak; {free:,} are free",
+        f"memory   {expected.memory_bytes:,} bytes",
+        f"time     about {duration(expected.seconds)}",
+    ]
+    if expected.link_seconds is not None:
+        lines[-1] += f" (computing {duration(expected.kernel_seconds)}, "
+        lines[-1] += f"fetching {duration(expected.link_seconds)})"
+    lines += [f"  {file.path}  {file.bytes:,}" for file in expected.files]
+    if not expected.fits:
+        missing = expected.disk_bytes - free
+        lines.append(f"The disk lacks {missing:,} bytes: free some or choose another place.")
     return "\n".join(lines)
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _folder(text: str) -> Path:
-    if text.startswith("hub:"):
-        raise argparse.ArgumentTypeError(
-            "this version downloads nothing; name the folder that the model was downloaded to"
-        )
-    return Path(text)
-
-
-class _ProgressLine:
-    """Progress on stderr: a line that changes on a terminal, one every 10 % elsewhere."""
-
-    def __init__(self) -> None:
-        self._shown = -1
-        self._live = sys.stderr.isatty()
-
-    def __call__(self, progress: Progress) -> None:
-        percent = 100 * progress.done_bytes // max(1, progress.total_bytes)
-        step = percent if self._live else percent // 10
-        if step == self._shown:
-            return
-        self._shown = step
-        done, total = progress.done_bytes / 1e9, progress.total_bytes / 1e9
-        start, end = ("\r", "\n" if percent == 100 else "") if self._live else ("", "\n")
-        text = f"{start}{progress.stage} {percent:3} %  {done:.1f} of {total:.1f} GB"
-        with suppress(OSError):  # the work matters more than who watches it
-            print(text, end=end, file=sys.stderr, flush=True)
-
-
-def peak_rss_bytes() -> int:
-    """The most memory that this process ever had, shared libraries included."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Linux counts the parent's memory into ru_maxrss of a spawned process, but not here.
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    if os.name == "nt":
-        import psutil
-
-        peak: int = psutil.Process().memory_info().peak_wset
-        return peak
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

@@ -1,44 +1,52 @@
-"""A Hugging Face Mixtral folder becomes a GGUF file, in one pass.
+"""A Mixtral checkpoint becomes a GGUF file, in one pass.
 
-Joins the readers, the tables, the quantizer and the writer, which don't know one another. For
-bf16 weights the file is byte for byte the one that llama.cpp makes: BF16 is what its convert
-script writes, every other kind what llama-quantize then makes of that.
+For bf16 weights the file is byte for byte the one that llama.cpp makes: BF16 is what its convert
+script writes, every other kind what llama-quantize then makes of that; for weights in F16 or F32
+it is what the two make with `--outtype auto`. Joins the source, the plan and the assembly, which
+don't know one another.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_io.checkpoint import Checkpoint, read_mixtral
+from model_io.assembly import assemble
+from model_io.checkpoint import Checkpoint
+from model_io.conversion_plan import ConversionPlan, plan_conversion
 from model_io.errors import OutputError
-from model_io.gguf_writer import FilePlan, TensorSpec, check_target, plan_file, write_file
-from model_io.model_card import ParameterCounts, describe_model, rewrite_as_quantized
+from model_io.gguf_writer import check_folder, check_target
+from model_io.imatrix import read_imatrix
+from model_io.journal import Task, part_path
 from model_io.progress import (
     Cancelled,
-    Progress,
     ProgressCallback,
     StopCallback,
     ignore_progress,
     never_stop,
 )
-from model_io.quant_types import QUANTS, Quant, choose_tensor_type
-from model_io.quantize import Matrix, quantize
-from model_io.safetensors_reader import StoredTensor
-from model_io.tensor_names import ModelTensor, sort_as_converted, sort_as_quantized
-from model_io.tokenizer import read_vocabulary
+from model_io.quant_types import QUANTS
+from model_io.sources import open_source
 
-_HASH_STEP_BYTES = 8 * 1024 * 1024
-_SYNC_STEP_BYTES = 64 * 1024 * 1024
-
-_SOURCE_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".model", ".jinja", ".txt", ".md"}
+_SOURCE_SUFFIXES = {
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".json",
+    ".model",
+    ".jinja",
+    ".txt",
+    ".md",
+}
 """What the files of a downloaded model end in; a GGUF made before may lie beside them."""
+
+NATIVE_VERSION = "llama-cpp-python 0.3.36"
+"""Whose kernels compute: what another version has half made isn't gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +59,53 @@ class Conversion:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ConversionPlan:
-    """A file that can be written now: its layout, and what moves where, in the file's order."""
-
-    file: FilePlan
-    matrices: tuple[Matrix, ...]
-
-
 def convert(
-    source: Path,
+    source: str | Path,
     quant: str,
     target: Path,
     *,
+    imatrix: Path | None = None,
     jobs: int | None = None,
     on_progress: ProgressCallback = ignore_progress,
     should_stop: StopCallback = never_stop,
 ) -> Conversion:
-    """Convert the checkpoint in the folder `source` to `target` as `quant`, a key of QUANTS.
+    """Convert `source`, a path or `hub:owner/name`, to `target` as `quant`, a key of QUANTS.
 
-    `jobs` threads compute (all processors when None). Nothing is seen at `target` before the
-    file is complete. Raises a SourceError, an OutputError, or Cancelled.
+    `imatrix` is llama.cpp's importance matrix; `jobs` threads compute (all processors when None).
+    Nothing is seen at `target` before the file is complete; what an earlier run of the same
+    conversion had done is not done again. Raises a SourceError, a GGUFError, a HubError,
+    an OutputError, or Cancelled.
     """
     started = time.monotonic()
-    checkpoint = read_mixtral(source)
-    _check_apart(target, checkpoint)
-    plan = plan_conversion(checkpoint, QUANTS[quant])
-    check_target(target, plan.file.file_bytes)
-    if should_stop():
-        raise Cancelled
-    with write_file(target, plan.file) as part:
-        digest = _fill(part, plan.matrices, jobs or _processors(), on_progress, should_stop)
-    seconds = time.monotonic() - started
-    return Conversion(target, plan.file.file_bytes, digest, seconds)
+    check_folder(target)
+    with open_source(source, target, should_stop) as opened:
+        plan = plan_source(opened.checkpoint, quant, target, imatrix)
+        task = Task(opened.name, quant, plan.fingerprint, plan.file_bytes, NATIVE_VERSION)
+        check_target(target, outstanding_bytes(target, plan, opened.beside_bytes))
+        if should_stop():
+            raise Cancelled
+        digest = assemble(
+            target, plan.assembly, task, opened.supply,
+            jobs=jobs or processors(), on_progress=on_progress, should_stop=should_stop,
+        )  # fmt: skip
+    return Conversion(target, plan.file_bytes, digest, time.monotonic() - started)
 
 
-def _check_apart(target: Path, checkpoint: Checkpoint) -> None:
+def plan_source(
+    checkpoint: Checkpoint, quant: str, target: Path, imatrix: Path | None
+) -> ConversionPlan:
+    """The plan for `target`, which may not be one of the checkpoint's own files."""
+    check_apart(target, checkpoint)
+    importance = None if imatrix is None else read_imatrix(imatrix)
+    return plan_conversion(checkpoint, QUANTS[quant], importance)
+
+
+def outstanding_bytes(target: Path, plan: ConversionPlan, beside_bytes: int = 0) -> int:
+    """What will still be taken up on the disk at the peak; an earlier run may have begun."""
+    return max(0, plan.file_bytes - _allocated_bytes(part_path(target))) + beside_bytes
+
+
+def check_apart(target: Path, checkpoint: Checkpoint) -> None:
     """The result must not take the place of what it is made of, under whatever name."""
     for path in _list_sources(checkpoint):
         with suppress(OSError):  # one of the two is not there
@@ -96,110 +115,24 @@ def _check_apart(target: Path, checkpoint: Checkpoint) -> None:
 
 
 def _list_sources(checkpoint: Checkpoint) -> Iterator[Path]:
-    yield from {tensor.path for tensor in checkpoint.stored.values()}
-    with suppress(OSError):  # a folder that may be entered but not listed
-        for path in checkpoint.folder.iterdir():
-            if path.suffix.lower() in _SOURCE_SUFFIXES or path.name == "LICENSE":
-                yield path
+    yield from checkpoint.files
+    if checkpoint.path.is_dir():
+        with suppress(OSError):  # a folder that may be entered but not listed
+            for path in checkpoint.path.iterdir():
+                if path.suffix.lower() in _SOURCE_SUFFIXES or path.name == "LICENSE":
+                    yield path
 
 
-def plan_conversion(checkpoint: Checkpoint, quant: Quant) -> ConversionPlan:
-    """Find out everything about the file before its first byte.
-
-    Raises MetadataError, TokenizerError, or MissingFileError without a vocabulary.
-    """
-    tensors = checkpoint.tensors
-    metadata = describe_model(
-        checkpoint.folder, checkpoint.config, _count_parameters(tensors), quant.file_type
-    ) | read_vocabulary(checkpoint.folder, checkpoint.config.vocab_size)
-    if quant.is_converted:
-        ordered = sort_as_converted(tensors, list(checkpoint.stored))
-    else:
-        ordered = sort_as_quantized(tensors)
-        metadata = rewrite_as_quantized(metadata, quant.file_type)
-    specs = [_specify(tensor, checkpoint, quant) for tensor in ordered]
-    file = plan_file(metadata, specs)
-    matrices = tuple(
-        matrix
-        for tensor, spec, offset in zip(ordered, specs, file.offsets, strict=True)
-        for matrix in _matrices(tensor, spec, offset, checkpoint.stored)
-    )
-    return ConversionPlan(file, matrices)
+def _allocated_bytes(path: Path) -> int:
+    """How much of the disk a file takes already; a sparse one takes less than its size."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return min(status.st_size, getattr(status, "st_blocks", 0) * 512)
 
 
-def _count_parameters(tensors: Sequence[ModelTensor]) -> ParameterCounts:
-    """gguf-py's `get_total_parameter_count`."""
-    stacks = [tensor.shape for tensor in tensors if len(tensor.shape) == 3]
-    shared = sum(math.prod(tensor.shape) for tensor in tensors if len(tensor.shape) < 3)
-    return ParameterCounts(
-        total=shared + sum(map(math.prod, stacks)),
-        shared=shared,
-        expert=sum(rows * columns for _, rows, columns in stacks),
-        experts=stacks[0][0],
-    )
-
-
-def _specify(tensor: ModelTensor, checkpoint: Checkpoint, quant: Quant) -> TensorSpec:
-    kind = choose_tensor_type(
-        quant,
-        tensor.name,
-        tensor.shape[-1],
-        len(tensor.shape),
-        layer=tensor.layer,
-        layers=checkpoint.config.num_hidden_layers,
-        experts=checkpoint.config.num_local_experts,
-        has_output=checkpoint.has_output,
-    )
-    return TensorSpec(tensor.name, tensor.shape, kind)
-
-
-def _matrices(
-    tensor: ModelTensor, spec: TensorSpec, offset: int, stored: Mapping[str, StoredTensor]
-) -> Iterator[Matrix]:
-    columns = tensor.shape[-1]
-    rows = math.prod(tensor.source_shape[:-1])
-    for index, name in enumerate(tensor.sources):
-        source = stored[name]
-        yield Matrix(
-            name=name,
-            path=source.path,
-            source_offset=source.offset,
-            dtype=source.dtype,
-            rows=rows,
-            columns=columns,
-            type=spec.type,
-            target_offset=offset + index * rows * spec.type.row_bytes(columns),
-            permuted_heads=tensor.permuted_heads,
-        )
-
-
-def _fill(
-    part: Path,
-    matrices: Sequence[Matrix],
-    jobs: int,
-    on_progress: ProgressCallback,
-    should_stop: StopCallback,
-) -> str:
-    """Put all data into the file at `part` and return its sha256, taken on the way."""
-    total = sum(matrix.source_bytes for matrix in matrices)
-    digest = hashlib.sha256()
-    on_progress(Progress("convert", 0, total))
-    with part.open("rb+") as file, closing(quantize(matrices, part, jobs)) as steps:
-        for step in steps:
-            if should_stop():
-                raise Cancelled
-            on_progress(Progress("convert", step.source_bytes, total))
-            while step.target_end - file.tell() >= _HASH_STEP_BYTES:
-                digest.update(file.read(_HASH_STEP_BYTES))
-                if file.tell() % _SYNC_STEP_BYTES == 0:
-                    # Else gigabytes would wait in memory, and the disk for the end of the job.
-                    os.fsync(file.fileno())
-        while piece := file.read(_HASH_STEP_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def _processors() -> int:
+def processors() -> int:
     """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

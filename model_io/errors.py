@@ -21,15 +21,26 @@ class ModelIOError(Exception):
         │   ├── MetadataError          README.md or another describing file can't be read
         │   ├── TokenizerError         tokenizer.model and its companions
         │   ├── SafetensorsError       a weight file whose header or size is wrong
+        │   ├── TorchFileError         a PyTorch file that holds more than tensors, or is damaged
         │   ├── TensorError            a tensor missing, doubled or of the wrong shape or type
-        │   └── NotFiniteError         NaN or infinity in a weight
+        │   ├── NotFiniteError         NaN or infinity in a weight
+        │   ├── SourceReadError        a weight file that can't be read, or changed meanwhile
+        │   └── ImatrixError           an importance matrix that can't be used
+        ├── HubError               the hub, or the way to it
+        │   ├── HubAccessError         it wants a token, or this token may not
+        │   ├── HubMissingError        it has no such model, revision or file
+        │   ├── HubUnreachableError    it didn't answer, however often it was asked
+        │   └── HubDamageError         a file arrives with other bytes than the hub names
         ├── GGUFError              a GGUF that is to be read
         │   ├── NotGGUFError           a file of another kind
         │   ├── TruncatedGGUFError     it ends too early
         │   ├── CorruptGGUFError       its header contradicts itself
         │   └── SplitExpertError       made before April 2024, each expert apart
         ├── OutputError            the file to write
-        │   └── NoRoomError            the disk is too full for it
+        │   ├── NoRoomError            the disk is too full for it
+        │   ├── BusyError              another process is making it
+        │   └── JournalError           what an earlier run left belongs to something else
+        ├── ProcessError           a process of ours died
         └── NativeLibraryError     llama.cpp's library can't be loaded or lacks a function
 
     `str()` is the sentence: "PATH PROBLEM; REMEDY." The three parts are kept apart for windows
@@ -77,12 +88,44 @@ class SafetensorsError(SourceError):
     """A weight file whose header or size is wrong."""
 
 
+class TorchFileError(SourceError):
+    """A PyTorch file that holds more than tensors, or is damaged."""
+
+
 class TensorError(SourceError):
     """A tensor is missing, doubled, or of the wrong shape or type."""
 
 
 class NotFiniteError(SourceError):
     """A weight is NaN or infinite."""
+
+
+class SourceReadError(SourceError):
+    """A weight file can't be read, or changed while it was read."""
+
+
+class ImatrixError(SourceError):
+    """An importance matrix can't be used."""
+
+
+class HubError(ModelIOError):
+    """The hub, or the way to it. The path is the model's name as `hub:owner/name`."""
+
+
+class HubAccessError(HubError):
+    """The hub wants a token, or the one it was given may not."""
+
+
+class HubMissingError(HubError):
+    """The hub has no such model, revision or file."""
+
+
+class HubUnreachableError(HubError):
+    """The hub didn't answer, however often it was asked."""
+
+
+class HubDamageError(HubError):
+    """A file arrives with other bytes than the hub itself names."""
 
 
 class GGUFError(ModelIOError):
@@ -111,6 +154,18 @@ class OutputError(ModelIOError):
 
 class NoRoomError(OutputError):
     """The disk is too full."""
+
+
+class BusyError(OutputError):
+    """Another process is making the same file."""
+
+
+class JournalError(OutputError):
+    """What an earlier run left belongs to something else."""
+
+
+class ProcessError(ModelIOError):
+    """A process of ours died."""
 
 
 class NativeLibraryError(ModelIOError):

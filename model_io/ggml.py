@@ -19,6 +19,8 @@ from model_io.errors import NativeLibraryError
 
 CFunction = Callable[..., Any]
 
+_F16, _BF16 = 1, 30  # ggml.h: enum ggml_type
+
 
 @cache
 def _libraries() -> tuple[ctypes.CDLL, ...]:
@@ -53,16 +55,19 @@ def function(name: str, result: Any, *arguments: Any) -> CFunction:  # noqa: ANN
     raise NativeLibraryError("llama_cpp", f"lacks {name}", "install llama-cpp-python 0.3.36")
 
 
-def quantize_rows(type_id: int, source: int, target: int, rows: int, columns: int) -> int:
+def quantize_rows(
+    type_id: int, source: int, target: int, rows: int, columns: int, importance: int = 0
+) -> int:
     """Quantize `rows` x `columns` floats at address `source` to `target`; returns the bytes made.
 
-    `columns` is a multiple of the type's block. ggml.h: `ggml_quantize_chunk`.
+    `columns` is a multiple of the type's block. At address `importance` are `columns` floats that
+    say how much each column matters; 0 for none. ggml.h: `ggml_quantize_chunk`.
     """
     quantize = function(
         "ggml_quantize_chunk", ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
         ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p,
     )  # fmt: skip
-    made: int = quantize(type_id, source, target, 0, rows, columns, None)
+    made: int = quantize(type_id, source, target, 0, rows, columns, importance)
     return made
 
 
@@ -75,15 +80,7 @@ def is_valid_data(type_id: int, data: int, size_bytes: int) -> bool:
     return valid
 
 
-def widen_bf16(source: int, target: int, elements: int) -> None:
-    """Turn bf16 numbers at address `source` into floats at `target`."""
-    _widen("ggml_bf16_to_fp32_row", source, target, elements)
-
-
-def widen_f16(source: int, target: int, elements: int) -> None:
-    """Turn half-precision numbers at address `source` into floats at `target`."""
-    _widen("ggml_fp16_to_fp32_row", source, target, elements)
-
-
-def _widen(name: str, source: int, target: int, elements: int) -> None:
+def widen(type_id: int, source: int, target: int, elements: int) -> None:
+    """Turn 16-bit numbers (F16 or BF16) at address `source` into floats at `target`."""
+    name = {_F16: "ggml_fp16_to_fp32_row", _BF16: "ggml_bf16_to_fp32_row"}[type_id]
     function(name, None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(source, target, elements)

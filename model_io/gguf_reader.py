@@ -13,7 +13,7 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -32,7 +32,7 @@ from model_io.quant_types import FILE_TYPES, TENSOR_TYPES, TensorType
 Scalar = bool | int | float | str
 Value = Scalar | tuple[Scalar, ...]
 
-HEADER_LIMIT_BYTES = 256 * 1024 * 1024
+HEADER_LIMIT_BYTES = 64 * 1024 * 1024
 """No header is longer: the largest vocabularies with their merges take about 10 MB."""
 
 _DEFAULT_ALIGNMENT = 32
@@ -61,7 +61,10 @@ class GGUFTensor:
 
 @dataclass(frozen=True)
 class GGUFHeader:
-    """All that stands before the tensor data. Offsets and sizes are bytes."""
+    """All that stands before the tensor data. Offsets and sizes are bytes.
+
+    `kinds` has the kind of each entry of `metadata`, of an array the kind of its items.
+    """
 
     path: Path
     version: int
@@ -70,6 +73,7 @@ class GGUFHeader:
     data_offset: int
     file_bytes: int
     alignment: int
+    kinds: Mapping[str, ValueKind] = field(default_factory=dict)
 
     def _number(self, key: str) -> int | None:
         value = self.metadata.get(f"{self.architecture}.{key}")
@@ -174,6 +178,7 @@ class _HeaderReader:
         self._file = file
         self._file_bytes = os.fstat(file.fileno()).st_size
         self._offset = 0
+        self._kinds: dict[str, ValueKind] = {}
 
     def read(self) -> GGUFHeader:
         version = self._read_preamble()
@@ -192,6 +197,7 @@ class _HeaderReader:
             data_offset=-(-self._offset // alignment) * alignment,
             file_bytes=self._file_bytes,
             alignment=alignment,
+            kinds=MappingProxyType(self._kinds),
         )
 
     def _corrupt(self, problem: str) -> CorruptGGUFError:
@@ -261,12 +267,14 @@ class _HeaderReader:
 
     def _array_of(self, key: str, kind: int, count: int) -> tuple[Scalar, ...]:
         if kind == ValueKind.STRING:
+            self._kinds[key] = ValueKind.STRING
             self._check_room(count, 8, "texts")
             return tuple([self._text() for _ in range(count)])
         code = STRUCT_CODES.get(kind)
         if code is None:
             raise self._corrupt(f"has the entry {key[:64]!r} of the unknown kind {kind}")
         self._check_room(count, struct.calcsize(code), "numbers")
+        self._kinds[key] = ValueKind(kind)
         layout = f"<{count}{code}"
         return struct.unpack(layout, self._take(struct.calcsize(layout)))
 

@@ -1,7 +1,7 @@
-"""Lays out a GGUF file to the last byte, and writes it so that no half of it is ever seen.
+"""Lays out a GGUF file to the last byte, and says whether and why a disk can't take it.
 
-Knows nothing of models: it is given entries and tensors, says where each tensor's data go, and
-guards the file while others put them there. Source of the layout: docs/gguf.md of ggml.
+Knows nothing of models: it is given entries and tensors, and says where each tensor's data go.
+Others put them there. Source of the layout: docs/gguf.md of ggml.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import errno
 import math
 import os
-import secrets
 import shutil
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,11 +91,22 @@ def _pack_item(kind: ValueKind, item: Item) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def check_target(target: Path, file_bytes: int) -> None:
-    """Make sure, without writing a byte, that a file of this size can be made at `target`.
+def check_target(target: Path, needed_bytes: int) -> None:
+    """Make sure, without writing a byte, that a file can be made at `target`.
 
-    Raises OutputError, or NoRoomError with the number of bytes that are missing.
+    `needed_bytes` are what it and all that is kept beside it will still take. Raises OutputError,
+    or NoRoomError with the number of bytes that are missing.
     """
+    check_folder(target)
+    folder = target.parent
+    missing = needed_bytes - shutil.disk_usage(folder).free
+    if missing > 0:
+        problem = f"is on a disk with {missing:,} bytes too little space for the result"
+        raise NoRoomError(folder, problem, "free some or choose another disk")
+
+
+def check_folder(target: Path) -> None:
+    """Make sure that a file can be made in the folder of `target`. Raises OutputError."""
     folder = target.parent
     if target.is_dir():
         raise OutputError(target, "is a folder", "name a file")
@@ -105,48 +114,25 @@ def check_target(target: Path, file_bytes: int) -> None:
         raise OutputError(folder, "is not a folder", "make it first or choose another place")
     if not os.access(folder, os.W_OK):
         raise OutputError(folder, "can't be written to", "choose another place")
-    missing = file_bytes - shutil.disk_usage(folder).free
-    if missing > 0:
-        raise _no_room(folder, missing)
 
 
-def _no_room(folder: Path, missing: int) -> NoRoomError:
-    problem = f"is on a disk with {missing:,} bytes too little space for the result"
-    return NoRoomError(folder, problem, "free some or choose another disk")
-
-
-@contextmanager
-def write_file(target: Path, plan: FilePlan) -> Iterator[Path]:
-    """Give the path of a file of the planned size that becomes `target` at the end.
-
-    The header stands in it already. If the body raises, nothing is left of it, and what was at
-    `target` before stays. Raises OutputError if the disk refuses.
-    """
-    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+def sync_folder(folder: Path) -> None:
+    """Have the folder's names on the disk: a power cut must not take a finished file's away."""
+    if os.name == "nt":
+        return  # Windows opens no folders
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with part.open("xb") as file:
-            file.write(plan.header)
-            file.truncate(plan.file_bytes)
-        yield part
-        _settle(part)
-        part.replace(target)
-    except OSError as error:
-        raise _explain(target, error) from error
+        os.fsync(descriptor)
     finally:
-        with suppress(OSError):  # the error under way says more than a failure to clean up
-            part.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
-def _settle(part: Path) -> None:
-    """Have the data on the disk before the name: a power cut must not leave an empty model."""
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _explain(target: Path, error: OSError) -> OutputError:
+def explain_refusal(target: Path, error: OSError) -> OutputError:
+    """Why the disk refused to take `target`, and what to do; what is done is kept."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         problem = "is on a disk that became full"
-        return NoRoomError(target.parent, problem, "free some space or choose another disk")
+        remedy = "free some space and run the same again, which goes on from here"
+        return NoRoomError(target.parent, problem, remedy)
     if error.errno == errno.EFBIG:
         problem = "is on a disk that can't hold files of this size"
         return OutputError(target.parent, problem, "choose another disk")

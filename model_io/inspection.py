@@ -6,16 +6,19 @@ Joins the readers; converts nothing, reads no weight, and loads no native librar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from model_io.checkpoint import read_mixtral
-from model_io.errors import ConfigError, MissingFileError, ModelIOError
+from model_io.checkpoint import Checkpoint, Layout, check_convertible, read_mixtral, recognise
+from model_io.conversion_plan import result_sizes
+from model_io.errors import ConfigError, MissingFileError, ModelIOError, TensorError
+from model_io.gguf_parts import find_models
 from model_io.gguf_reader import GGUFHeader, check_usable, read_header
-from model_io.model_config import MixtralConfig, read_config, read_json
-from model_io.safetensors_reader import StoredTensor, read_checkpoint
+from model_io.model_config import MixtralConfig, read_config, read_json, read_params
+from model_io.repair import plan_repair
 from model_io.tokenizer import read_vocabulary
 
 _Found = TypeVar("_Found")
@@ -25,8 +28,10 @@ _Found = TypeVar("_Found")
 class Inspection:
     """What was found; None where it is silent. `problems` are sentences for people.
 
-    `layout` is "huggingface", "consolidated", "gguf" or "gguf-split-experts"; `quant` of a folder
-    is the type of most of its weights.
+    `layout` is "huggingface", "consolidated", "pytorch", "gguf" or "gguf-split-experts"; `quant`
+    is a GGUF's own word, and of others the type of most of the weights. `becomes` has the bytes
+    of the file of each kind that can be made of it; of a file with its experts apart, what
+    `repair` makes.
     """
 
     layout: str
@@ -37,6 +42,7 @@ class Inspection:
     context: int | None
     complete: bool
     problems: tuple[str, ...]
+    becomes: Mapping[str, int] = field(default_factory=dict)
 
 
 def inspect(path: Path) -> Inspection:
@@ -47,16 +53,25 @@ def inspect(path: Path) -> Inspection:
     """
     if not path.is_dir():
         return _inspect_gguf(read_header(path))
-    if (path / "config.json").is_file():
-        return _inspect_huggingface(path)
-    if (path / "params.json").is_file():
-        return _inspect_consolidated(path)
-    raise MissingFileError(path, "holds no model", "choose a GGUF file or a model's folder")
+    try:
+        layout = recognise(path)
+    except MissingFileError:
+        remedy = "choose a GGUF file or a model's folder"
+        raise MissingFileError(path, "holds no model", remedy) from None
+    if layout is Layout.GGUF:
+        return _inspect_gguf(read_header(next(iter(find_models(path)))))
+    return _inspect_folder(path, layout)
 
 
 def _inspect_gguf(header: GGUFHeader) -> Inspection:
     problems: list[str] = []
     _attempt(lambda: check_usable(header), problems)
+    checkpoint = None
+    if not problems or header.is_split_expert:
+        notes: list[str] = []
+        checkpoint = _attempt(lambda: read_mixtral(header.path), notes)
+        if header.expert_count:
+            problems += notes
     return Inspection(
         layout="gguf-split-experts" if header.is_split_expert else "gguf",
         architecture=header.architecture or None,
@@ -64,50 +79,67 @@ def _inspect_gguf(header: GGUFHeader) -> Inspection:
         experts=header.expert_count,
         quant=header.quant,
         context=header.context_tokens,
-        complete=not header.missing_bytes,
-        problems=tuple(problems),
+        complete=not header.missing_bytes and not (problems and not header.is_split_expert),
+        problems=tuple(dict.fromkeys(problems)),
+        becomes=_sizes(checkpoint),
     )
 
 
-def _inspect_huggingface(folder: Path) -> Inspection:
+def _inspect_folder(folder: Path, layout: Layout) -> Inspection:
     problems: list[str] = []
-    content = _attempt(lambda: read_json(folder / "config.json", ConfigError), problems) or {}
-    config = _attempt(lambda: read_config(folder), problems)
-    stored = _attempt(lambda: read_checkpoint(folder), problems)
-    if config and stored:
-        _attempt(lambda: read_mixtral(folder), problems)
+    is_huggingface = layout is Layout.HUGGINGFACE
+    read = read_config if is_huggingface else read_params
+    config = _attempt(lambda: read(folder), problems)
+    checkpoint = _attempt(lambda: read_mixtral(folder), problems)
+    if checkpoint:
+        _attempt(lambda: check_convertible(checkpoint), problems)
     if config:
         size = config.vocab_size
         _attempt(lambda: read_vocabulary(folder, size), problems)
+    architecture = _model_type(folder) if is_huggingface else "mixtral" if config else None
+    return _describe(layout, architecture, config, checkpoint, problems)
+
+
+def _model_type(folder: Path) -> str | None:
+    content = _attempt(lambda: read_json(folder / "config.json", ConfigError), []) or {}
     kind = content.get("model_type")
-    architecture = kind if isinstance(kind, str) else None
-    return _describe("huggingface", architecture, config, _main_dtype(stored), problems)
-
-
-def _inspect_consolidated(folder: Path) -> Inspection:
-    layout = "is in Mistral's own layout, which can't be converted"
-    error = MissingFileError(folder, layout, "download the model's Hugging Face files")
-    return _describe("consolidated", None, None, None, [str(error)])
+    return kind if isinstance(kind, str) else None
 
 
 def _describe(
-    layout: str,
+    layout: Layout,
     architecture: str | None,
     config: MixtralConfig | None,
-    quant: str | None,
-    problems: Iterable[str],
+    checkpoint: Checkpoint | None,
+    problems: list[str],
 ) -> Inspection:
+    becomes = {} if problems else _attempt(lambda: _sizes(checkpoint), problems)
     found = tuple(dict.fromkeys(problems))
     return Inspection(
         layout=layout,
         architecture=architecture,
         layers=config.num_hidden_layers if config else None,
         experts=config.num_local_experts if config else None,
-        quant=quant,
+        quant=_main_dtype(checkpoint),
         context=config.max_position_embeddings if config else None,
         complete=not found,
         problems=found,
+        becomes=becomes or {},
     )
+
+
+def _sizes(checkpoint: Checkpoint | None) -> dict[str, int]:
+    """The result's size for each kind that can be made."""
+    if checkpoint is None:
+        return {}
+    with suppress(TensorError):
+        return result_sizes(checkpoint)
+    model = checkpoint.model
+    if model is None or not model.is_split_expert:
+        return {}
+    with suppress(TensorError):
+        return {model.header.quant or "repaired": plan_repair(checkpoint).file_bytes}
+    return {}
 
 
 def _attempt(action: Callable[[], _Found], problems: list[str]) -> _Found | None:
@@ -119,8 +151,8 @@ def _attempt(action: Callable[[], _Found], problems: list[str]) -> _Found | None
         return None
 
 
-def _main_dtype(stored: dict[str, StoredTensor] | None) -> str | None:
+def _main_dtype(checkpoint: Checkpoint | None) -> str | None:
     sizes: Counter[str] = Counter()
-    for tensor in (stored or {}).values():
+    for tensor in checkpoint.stored.values() if checkpoint else ():
         sizes[tensor.dtype] += tensor.data_bytes
     return max(sizes, key=sizes.__getitem__, default=None)

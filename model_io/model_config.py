@@ -1,18 +1,19 @@
-"""Reads config.json: the sizes of a Mixtral, under the names that the file itself uses.
+"""Reads config.json or params.json: the sizes of a Mixtral, under Hugging Face's names.
 
-Knows both spellings of the file (before and after transformers 5) and no tensor.
+Knows the spellings of both files (config.json before and after transformers 5; params.json as
+mistral-inference writes it and as the first release had it) and no tensor.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_io.errors import ConfigError, MissingFileError, NotMixtralError, SourceError
 
-_JSON_LIMIT_BYTES = 256 * 1024 * 1024
+_JSON_LIMIT_BYTES = 32 * 1024 * 1024
 _FETCH = "download that file again"
 
 # What transformers' MixtralConfig assumes where the file is silent.
@@ -22,6 +23,20 @@ _DEFAULTS: Mapping[str, int] = {
     "num_experts_per_tok": 2,
     "max_position_embeddings": 131072,
 }
+
+_OWN_NAMES: Mapping[str, str] = {
+    "dim": "hidden_size",
+    "hidden_dim": "intermediate_size",
+    "n_layers": "num_hidden_layers",
+    "n_heads": "num_attention_heads",
+    "n_kv_heads": "num_key_value_heads",
+    "norm_eps": "rms_norm_eps",
+    "max_seq_len": "max_position_embeddings",
+    "num_experts": "num_local_experts",
+}
+"""params.json's word for what config.json calls otherwise (mistral-inference, args.py)."""
+
+_RELEASED_CONTEXT_TOKENS = 32768  # params.json doesn't say it; Mixtral's own is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,8 @@ def read_json(path: Path, error: type[SourceError]) -> dict[str, object]:
     All its texts can be written as UTF-8: JSON can spell half of a character ("\\ud800").
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise error(path, "is not a file", _FETCH)
         if path.stat().st_size > _JSON_LIMIT_BYTES:
             raise error(path, "is far too long for what it should hold", _FETCH)
         content = json.loads(path.read_bytes())
@@ -85,6 +102,32 @@ def read_config(folder: Path) -> MixtralConfig:
     return _ConfigReader(path, content).read()
 
 
+def read_params(folder: Path) -> MixtralConfig:
+    """Read and check `folder`/params.json, which stands beside Mistral's own weight files.
+
+    Raises MissingFileError, ConfigError, or NotMixtralError for a model without experts.
+    """
+    path = folder / "params.json"
+    if not path.is_file():
+        raise MissingFileError(
+            folder, "has no params.json", "choose the folder that holds the whole model"
+        )
+    content = read_json(path, ConfigError)
+    experts = content.pop("moe", {})
+    if isinstance(experts, dict):
+        content = experts | content
+    own = {_OWN_NAMES[key]: key for key in content if key in _OWN_NAMES}
+    found = {_OWN_NAMES.get(key, key): value for key, value in content.items()}
+    if "num_local_experts" not in found:
+        raise NotMixtralError(path, "describes a model without experts", "choose a Mixtral model")
+    found.setdefault("max_position_embeddings", _RELEASED_CONTEXT_TOKENS)
+    config = _ConfigReader(path, found, own).read()
+    if config.head_dim == config.hidden_size // config.num_attention_heads:
+        # What goes without saying in config.json isn't said in the GGUF either.
+        config = replace(config, head_dim=None)
+    return config
+
+
 def _check_kind(path: Path, content: Mapping[str, object]) -> None:
     kind = content.get("model_type")
     remedy = "choose a Mixtral model"
@@ -99,11 +142,14 @@ def _check_kind(path: Path, content: Mapping[str, object]) -> None:
 
 
 class _ConfigReader:
-    """Takes one value after the other and checks each."""
+    """Takes one value after the other and checks each; `own` are the file's other names."""
 
-    def __init__(self, path: Path, content: Mapping[str, object]) -> None:
+    def __init__(
+        self, path: Path, content: Mapping[str, object], own: Mapping[str, str] | None = None
+    ) -> None:
         self._path = path
         self._content = content
+        self._own = own or {}
         rope = content.get("rope_parameters") or content.get("rope_scaling") or {}
         if not isinstance(rope, dict):
             raise self._error("rope_parameters", rope)
@@ -133,13 +179,14 @@ class _ConfigReader:
         return config
 
     def _error(self, key: str, value: object) -> ConfigError:
-        problem = f"has the value {str(value)[:80]!r} for {key}, which no Mixtral has"
+        name = self._own.get(key, key)
+        problem = f"has the value {str(value)[:80]!r} for {name}, which no Mixtral has"
         return ConfigError(self._path, problem, _FETCH)
 
     def _size(self, key: str) -> int:
         value = self._content.get(key, _DEFAULTS.get(key))
         if value is None:
-            raise ConfigError(self._path, f"does not say {key}", _FETCH)
+            raise ConfigError(self._path, f"does not say {self._own.get(key, key)}", _FETCH)
         if type(value) is not int or not 0 < value < 2**31:
             raise self._error(key, value)
         return value
@@ -182,5 +229,11 @@ class _ConfigReader:
             raise self._error("num_key_value_heads", config.num_key_value_heads)
         if config.head_size % 2:
             raise self._error("head_dim", config.head_size)
+        # Far beyond any Mixtral: what a damaged file claims must not become lists in memory.
+        for key, limit in (("num_hidden_layers", 1024), ("num_local_experts", 256)):
+            if getattr(config, key) > limit:
+                raise self._error(key, getattr(config, key))
+        if config.vocab_size > 1_000_000:
+            raise self._error("vocab_size", config.vocab_size)
         if config.num_experts_per_tok > config.num_local_experts:
             raise self._error("num_experts_per_tok", config.num_experts_per_tok)

@@ -67,6 +67,12 @@ _TYPES = (
 TENSOR_TYPES: Mapping[int, TensorType] = MappingProxyType({t.id: t for t in _TYPES})
 _BY_NAME: Mapping[str, TensorType] = MappingProxyType({t.name: t for t in _TYPES})
 
+
+def find_type(name: str) -> TensorType | None:
+    """The type that ggml and safetensors call `name`; None if ggml has none of that name."""
+    return _BY_NAME.get(name)
+
+
 F32 = _BY_NAME["F32"]
 F16 = _BY_NAME["F16"]
 BF16 = _BY_NAME["BF16"]

@@ -11,8 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +19,11 @@ from typing import TypeGuard
 
 from model_io.errors import MissingFileError, SafetensorsError, TensorError
 from model_io.model_config import read_json
+from model_io.stored_tensor import StoredTensor
+from model_io.tensor_names import HUGGINGFACE, Naming
 
-HEADER_LIMIT_BYTES = 100_000_000
-"""The format's own limit."""
+HEADER_LIMIT_BYTES = 16_000_000
+"""A hundred times what any Mixtral has; the format's own limit would cost gigabytes to parse."""
 
 DTYPE_BYTES: Mapping[str, int] = MappingProxyType(
     {
@@ -44,40 +45,55 @@ DTYPE_BYTES: Mapping[str, int] = MappingProxyType(
     }
 )
 
-_INDEX_NAME = "model.safetensors.index.json"
+Headers = Mapping[str, Sequence[StoredTensor]]
+"""The tensors of each file, by the file's name."""
+
+INDEX_NAME = "model.safetensors.index.json"
 _SHARD_NAME = re.compile(r"model-(\d{5})-of-(\d{5})\.safetensors")
 _FETCH = "download it again"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where a tensor lies: `data_bytes` bytes from `offset` of the file at `path`."""
+def read_checkpoint(
+    folder: Path, naming: Naming, headers: Headers | None = None
+) -> dict[str, StoredTensor]:
+    """All tensors of the checkpoint in `folder` that has the names of `naming`, by name.
 
-    name: str
-    path: Path
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-    data_bytes: int
-
-
-def read_checkpoint(folder: Path) -> dict[str, StoredTensor]:
-    """All tensors of the Hugging Face checkpoint in `folder`, by name.
-
-    In llama.cpp's order: file after file by name, and by name within a file. Raises
-    MissingFileError, SafetensorsError or TensorError.
+    In llama.cpp's order: file after file by name, and by name within a file. `headers` are those
+    of files that are still to come; without them all safetensors files of the folder are read, or
+    those that its index lists. Raises MissingFileError, SafetensorsError or TensorError.
     """
-    index = _read_index(folder)
-    names = sorted(set(index.values())) if index else _list_files(folder)
+    index = read_index(folder) if naming is HUGGINGFACE else {}
+    found = headers or _read_headers(folder, index)
     tensors: dict[str, StoredTensor] = {}
-    for name in names:
-        for tensor in read_header(folder / name):
+    for name in sorted(set(index.values()) or _choose_files(folder, naming, found)):
+        if name not in found:
+            raise MissingFileError(folder / name, "is missing", "download it")
+        for tensor in found[name]:
             if (other := tensors.get(tensor.name)) is not None:
                 problem = f"holds {tensor.name}, which {other.path.name} holds too"
                 raise TensorError(tensor.path, problem, "remove the file that is not needed")
             tensors[tensor.name] = tensor
     _check_index(folder, index, tensors)
     return tensors
+
+
+def looks_like_safetensors(path: Path) -> bool:
+    """Whether the file at `path` begins as one, whatever it is called."""
+    try:
+        if not path.is_file():  # nothing may be waited for, as a pipe would make us
+            return False
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError:
+        return False
+    return len(start) == 9 and start[8:] == b"{" and start[4:8] == bytes(4)
+
+
+def _read_headers(folder: Path, index: Mapping[str, str]) -> Headers:
+    if index:
+        return {name: read_header(folder / name) for name in sorted(set(index.values()))}
+    paths = sorted(path for path in folder.iterdir() if looks_like_safetensors(path))
+    return {path.name: read_header(path) for path in paths}
 
 
 def read_header(path: Path) -> list[StoredTensor]:
@@ -87,26 +103,46 @@ def read_header(path: Path) -> list[StoredTensor]:
     says of itself can't be true.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise SafetensorsError(path, "is not a file", _FETCH)
         with path.open("rb") as file:
             file_bytes = path.stat().st_size
-            length = int.from_bytes(file.read(8), "little")
-            _check_length(path, length, file_bytes)
-            text = file.read(length)
+            start = file.read(8)
+            length = header_bytes(path, start, file_bytes) - 8
+            return parse_header(path, start + file.read(length), file_bytes)
     except FileNotFoundError:
         raise MissingFileError(path, "is missing", "download it") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SafetensorsError(path, f"can't be read: {reason}", "check the file") from None
-    entries = _parse_header(path, text)
-    start = 8 + length
-    tensors = [_read_entry(path, start, name, entry) for name, entry in entries.items()]
-    _check_extents(path, tensors, start, file_bytes)
+
+
+def header_bytes(path: Path, start: bytes, file_bytes: int) -> int:
+    """How long the header of a file is that begins with the 8 bytes of `start`."""
+    length = int.from_bytes(start, "little")
+    if file_bytes < 8 or len(start) < 8:
+        raise SafetensorsError(path, "is cut off in its first bytes", _FETCH)
+    if length > HEADER_LIMIT_BYTES:
+        raise SafetensorsError(path, "is not a safetensors file", _FETCH)
+    if 8 + length > file_bytes:
+        raise SafetensorsError(path, "is cut off in the middle of its header", _FETCH)
+    return 8 + length
+
+
+def parse_header(path: Path, header: bytes, file_bytes: int) -> list[StoredTensor]:
+    """What `header` (with its length) says of the file that is, or will be, at `path`.
+
+    Raises SafetensorsError or TensorError.
+    """
+    entries = _parse_entries(path, header[8:])
+    tensors = [_read_entry(path, len(header), name, entry) for name, entry in entries.items()]
+    _check_extents(path, tensors, len(header), file_bytes)
     return sorted(tensors, key=lambda tensor: tensor.name)
 
 
-def _read_index(folder: Path) -> dict[str, str]:
+def read_index(folder: Path) -> dict[str, str]:
     """Which file holds which tensor; empty if the checkpoint has no index."""
-    path = folder / _INDEX_NAME
+    path = folder / INDEX_NAME
     if not path.is_file():
         return {}
     weight_map = read_json(path, SafetensorsError).get("weight_map")
@@ -119,21 +155,27 @@ def _read_index(folder: Path) -> dict[str, str]:
     return weight_map
 
 
-def _list_files(folder: Path) -> list[str]:
-    """The weight files of a checkpoint without an index."""
-    names = sorted(path.name for path in folder.glob("model*.safetensors"))
+def _choose_files(folder: Path, naming: Naming, headers: Headers) -> list[str]:
+    """The files of a checkpoint without an index: those whose tensors have its names."""
+    names = [
+        name for name, tensors in headers.items() if any(naming.knows(t.name) for t in tensors)
+    ]
     if not names:
-        problem = "has no model.safetensors and no model.safetensors.index.json"
-        if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
-            problem = "has its weights only as PyTorch files"
-        remedy = "download the model's safetensors files"
-        raise MissingFileError(folder, problem, remedy)
-    if match := _SHARD_NAME.fullmatch(names[0]):
-        count = int(match[2])
-        expected = {f"model-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)}
-        if missing := sorted(expected - set(names)):
-            raise MissingFileError(folder / missing[0], "is missing", "download it")
+        raise MissingFileError(folder, *_explain_absence(folder))
+    for name in names:
+        if match := _SHARD_NAME.fullmatch(name):
+            count = min(int(match[2]), 10_000)
+            expected = {f"model-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)}
+            if missing := sorted(expected - set(names)):
+                raise MissingFileError(folder / missing[0], "is missing", "download it")
     return names
+
+
+def _explain_absence(folder: Path) -> tuple[str, str]:
+    remedy = "download the model's safetensors files"
+    if any(folder.glob("*.bin")):
+        return "has its weights only as PyTorch files of Hugging Face's layout", remedy
+    return "has no model.safetensors and no model.safetensors.index.json", remedy
 
 
 def _check_index(
@@ -145,20 +187,11 @@ def _check_index(
             raise TensorError(folder / file, f"does not hold {name[:120]}", remedy)
     if index and len(index) != len(tensors):
         extra = min(tensors.keys() - index.keys())
-        problem = f"holds {extra[:120]}, which {_INDEX_NAME} does not list"
+        problem = f"holds {extra[:120]}, which {INDEX_NAME} does not list"
         raise TensorError(tensors[extra].path, problem, remedy)
 
 
-def _check_length(path: Path, length: int, file_bytes: int) -> None:
-    if file_bytes < 8:
-        raise SafetensorsError(path, "is cut off in its first bytes", _FETCH)
-    if length > HEADER_LIMIT_BYTES:
-        raise SafetensorsError(path, "is not a safetensors file", _FETCH)
-    if 8 + length > file_bytes:
-        raise SafetensorsError(path, "is cut off in the middle of its header", _FETCH)
-
-
-def _parse_header(path: Path, text: bytes) -> dict[str, object]:
+def _parse_entries(path: Path, text: bytes) -> dict[str, object]:
     def collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) != len(pairs):

@@ -65,6 +65,13 @@ class Shape:
     """Further files and their texts."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """Further entries of config.json."""
+    other_dtypes: Mapping[str, str] = field(default_factory=dict)
+    """Types of the tensors whose names contain a text."""
+
+    def dtype_of(self, name: str) -> str:
+        """The type in which a tensor is stored."""
+        found = (kind for part, kind in self.other_dtypes.items() if part in name)
+        return next(found, self.dtype)
 
 
 def chat_companions() -> dict[str, str]:
@@ -169,6 +176,10 @@ OTHER_DTYPES = {
     for shape in (
         Shape("half", layers=1, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F16", seed=5),
         Shape("single", layers=1, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F32", seed=6),
+        Shape(
+            "mixed", layers=2, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F32", seed=8,
+            vocabulary=32002, companions=chatml_companions(), other_dtypes={"experts.3": "BF16"},
+        ),
     )
 }
 """Fine-tunes saved in other types."""
@@ -243,22 +254,22 @@ def random_tensor(shape: Shape, name: str, dims: Sequence[int]) -> Array:
         "F32": lambda: values,
         "F16": lambda: values.astype(np.float16),
         "BF16": lambda: (values.view(np.uint32) >> 16).astype(np.uint16),
-    }[shape.dtype]()
+    }[shape.dtype_of(name)]()
 
 
 def write_safetensors(
     path: Path,
     tensors: Mapping[str, tuple[int, ...]],
-    dtype: str,
+    dtype: str | Callable[[str], str],
     fill: Callable[[str, tuple[int, ...]], Array],
 ) -> None:
     """Write one safetensors file, asking `fill` for each tensor when its turn comes."""
-    width = {"F32": 4, "F16": 2, "BF16": 2}[dtype]
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for name, dims in tensors.items():
-        end = offset + int(np.prod(dims)) * width
-        header[name] = {"dtype": dtype, "shape": list(dims), "data_offsets": [offset, end]}
+        kind = dtype if isinstance(dtype, str) else dtype(name)
+        end = offset + int(np.prod(dims)) * {"F32": 4, "F16": 2, "BF16": 2}[kind]
+        header[name] = {"dtype": kind, "shape": list(dims), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -286,7 +297,7 @@ def make_checkpoint(shape: Shape, parent: Path) -> Path:
         if shape.shards > 1:
             name = f"model-{number:05}-of-{shape.shards:05}.safetensors"
         write_safetensors(
-            folder / name, tensors, shape.dtype, lambda n, dims: random_tensor(shape, n, dims)
+            folder / name, tensors, shape.dtype_of, lambda n, dims: random_tensor(shape, n, dims)
         )
         weight_map |= dict.fromkeys(tensors, name)
     if shape.shards > 1:

