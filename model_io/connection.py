@@ -179,7 +179,7 @@ class Connection:
         )
         try:
             return self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:  # the latter for impossible names
             raise Broken(explain(error, url.host)) from error
 
     def _read_away(self, response: httpx.Response) -> None:
@@ -231,11 +231,8 @@ def next_address(url: httpx.URL, location: str) -> httpx.URL:
 
 def explain(error: Exception, host: str) -> str:
     """A clause for people: what kept httpx or a socket from talking to `host`."""
-    root: BaseException = error
-    while root.__cause__ is not None:
-        root = root.__cause__
-    match root:
-        case socket.gaierror():
+    match _find_root(error):
+        case socket.gaierror() | UnicodeError():
             return f"the address of {host} can't be found"
         case ssl.SSLCertVerificationError():
             return f"the certificate of {host} isn't trusted here"
@@ -252,6 +249,16 @@ def explain(error: Exception, host: str) -> str:
     if isinstance(error, httpx.ProxyError):
         return f"the proxy on the way to {host} refuses"
     return f"the connection to {host} broke off"
+
+
+def _find_root(error: BaseException) -> BaseException:
+    """What the system said; httpcore hides it behind `from None`."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError | UnicodeError):
+            return link
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:

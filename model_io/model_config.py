@@ -33,6 +33,7 @@ _OWN_NAMES: Mapping[str, str] = {
     "norm_eps": "rms_norm_eps",
     "max_seq_len": "max_position_embeddings",
     "num_experts": "num_local_experts",
+    "tied_embeddings": "tie_word_embeddings",
 }
 """params.json's word for what config.json calls otherwise (mistral-inference, args.py)."""
 

@@ -94,7 +94,7 @@ def consolidated_params(shape: Shape) -> dict[str, object]:
         "rope_theta": 1000000.0,
         "vocab_size": shape.vocabulary,
         "moe": {"num_experts_per_tok": 2, "num_experts": shape.experts},
-    }
+    } | _tie(shape)
 
 
 def original_params(shape: Shape) -> dict[str, object]:
@@ -110,7 +110,12 @@ def original_params(shape: Shape) -> dict[str, object]:
         "rope_theta": 1000000.0,
         "vocab_size": shape.vocabulary,
     }
-    return params if shape.head_dim is None else params | {"head_dim": shape.head_dim}
+    head = {} if shape.head_dim is None else {"head_dim": shape.head_dim}
+    return params | head | _tie(shape)
+
+
+def _tie(shape: Shape) -> dict[str, object]:
+    return {"tied_embeddings": True} if shape.tied else {}
 
 
 def consolidated_name(name: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from llama_cpp import llama_cpp
 
 from model_io import ggml, imatrix
+from model_io.convert import convert
 from model_io.errors import ImatrixError
 from model_io.gguf_reader import GGUFHeader, GGUFTensor, read_header
 from model_io.gguf_values import Metadata, MetadataValue, ValueKind, string, uint32
@@ -392,3 +393,16 @@ def test_embeddings_without_importance_equal_llama_cpp(
     tensor, expected = read_tensor(theirs, "token_embd.weight")
     assert read_imatrix(matrix).importance_of(tensor.name, tensor.dims[0]) is None
     assert quantized_by_ggml(model, tensor, lambda expert: 0) == expected
+
+
+def test_a_whole_conversion_has_the_same_tensor_bytes(
+    theirs: GGUFHeader, matrix: Path, checkpoints: Path, tmp_path: Path
+) -> None:
+    """Every tensor of it; the entries say besides what the matrix was collected from."""
+    target = tmp_path / "ours.gguf"
+    convert(checkpoints / TOY, theirs.path.stem, target, imatrix=matrix, jobs=2)
+    ours = read_header(target)
+    for tensor in theirs.tensors:
+        assert read_tensor(ours, tensor.name)[1] == read_tensor(theirs, tensor.name)[1]
+    assert ours.metadata["quantize.imatrix.file"] == "toy.gguf"
+    assert set(theirs.metadata) <= set(ours.metadata)
