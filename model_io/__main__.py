@@ -228,7 +228,7 @@ def _describe_forecast(expected: Forecast) -> str:
     count, free = len(expected.files), expected.disk_free_bytes
     lines = [
         f"{expected.path} would be {expected.bytes:,} bytes of {expected.quant}.",
-        f"source   {expected.source_bytes:,} bytes of weights in {count} file(s)",
+        f"source   {expected.source_bytes:,} bytes of weights in {_files(count)}",
         f"disk     {expected.disk_bytes:,} bytes more at the peak; {free:,} are free",
         f"memory   {expected.memory_bytes:,} bytes",
         f"time     about {duration(expected.seconds)}",
@@ -241,6 +241,10 @@ def _describe_forecast(expected: Forecast) -> str:
         missing = expected.disk_bytes - free
         lines.append(f"The disk lacks {missing:,} bytes: free some or choose another place.")
     return "\n".join(lines)
+
+
+def _files(count: int) -> str:
+    return "one file" if count == 1 else f"{count} files"
 
 
 if __name__ == "__main__":

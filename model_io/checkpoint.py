@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from model_io.errors import MissingFileError, TensorError
+from model_io.gguf_check import check_entries
 from model_io.gguf_config import config_of_gguf
 from model_io.gguf_parts import GGUFModel, find_models, looks_like_gguf, read_model
 from model_io.model_config import MixtralConfig, read_config, read_params
@@ -125,6 +126,7 @@ def read_mixtral(path: Path, headers: Headers | None = None) -> Checkpoint:
 def _read_gguf(path: Path) -> Checkpoint:
     model = read_model(_only_model(path))
     config = config_of_gguf(model.header)
+    check_entries(model.header, [tensor for part in model.parts for tensor in part.tensors])
     stored = model.stored()
     return _join(path, Layout.GGUF, config, GGUF, stored, "its header", model)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -76,12 +77,10 @@ class Connection:
         should_stop: StopCallback,
     ) -> None:
         """`wait` takes seconds; None waits as long as told but ends when it is stopped."""
-        context = httpx.create_ssl_context()
-        context.load_default_certs()  # where a company's own authority stands
         self._client = httpx.Client(
             headers={"user-agent": "octet", "accept-encoding": "identity"},
             timeout=httpx.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS),
-            verify=context,
+            verify=_trust(),
         )
         self.home = home
         self.token = token
@@ -204,6 +203,14 @@ class Connection:
             _shut(each)
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom httpx trusts, and whom this system does: a company's own authority stands there."""
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    return context
+
+
 def _settle(job: Future[_T], work: Callable[[], _T]) -> None:
     try:
         job.set_result(work())
@@ -235,7 +242,8 @@ def explain(error: Exception, host: str) -> str:
         case socket.gaierror() | UnicodeError():
             return f"the address of {host} can't be found"
         case ssl.SSLCertVerificationError():
-            return f"the certificate of {host} isn't trusted here"
+            hint = "is the clock right, and does this network need SSL_CERT_FILE?"
+            return f"the certificate of {host} isn't trusted here ({hint})"
         case ssl.SSLError():
             return f"no encrypted connection to {host} comes about"
         case ConnectionRefusedError():

@@ -111,7 +111,8 @@ class PartFile:
         """Open it; raises BusyError if another process has."""
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(self._path, flags, 0o666)
         except OSError as error:
             raise explain_refusal(self._target, self.position, error) from error
         self._file = io.FileIO(descriptor, "r+")
@@ -122,11 +123,11 @@ class PartFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it; only if nothing came it is removed."""
+        """Close it; only if nothing is in it, it is removed."""
         self._file.close()
-        if self.position == 0:
-            with suppress(OSError):  # the error under way says more
-                self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its new name, or the error under way says more
+            if self._path.stat().st_size == 0:
+                self._path.unlink()
 
     def resume(self) -> None:
         """Hash what an earlier run left, and see that there is room for the rest."""
@@ -274,7 +275,7 @@ class Transfer:
             filled = body.fill(buffer[:wanted])
             if skipped:
                 skipped -= filled
-            else:
+            elif filled:
                 sink.append(buffer[:filled])
             self._connection.check()
             if not filled:
@@ -314,7 +315,7 @@ class Body:
         is_chunked = "transfer-encoding" in response.headers
         self._left = -1 if is_chunked else int(response.headers.get("content-length", -1))
         self._socket: socket.socket | None = None
-        self.failure = Broken(f"{response.url.host} ended the connection too early")
+        self.failure = Broken(f"the connection to {response.url.host} broke off")
 
     def fill(self, memory: memoryview) -> int:
         """Fill `memory`, or a part of it if the rest takes long; gives the number of bytes.

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 
+_LONGEST_PROBLEM = 500
+"""Letters: a sentence may quote a damaged file, but stays one that people read to its end."""
+
 
 class ModelIOError(Exception):
     """A model file or folder that can't be used, and what to do about it.
@@ -49,6 +52,8 @@ class ModelIOError(Exception):
 
     def __init__(self, path: str | os.PathLike[str], problem: str, remedy: str) -> None:
         """`path` is the file or folder, `problem` and `remedy` are clauses without a full stop."""
+        if len(problem) > _LONGEST_PROBLEM:
+            problem = problem[: _LONGEST_PROBLEM - 1] + "…"
         super().__init__(os.fspath(path), problem, remedy)
         self.path = os.fspath(path)
         self.problem = problem

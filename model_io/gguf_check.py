@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 
 from model_io.errors import CorruptGGUFError, GGUFError, NotMixtralError
@@ -94,6 +95,15 @@ def _list_gaps(header: GGUFHeader) -> Iterator[str]:
         yield _say(header, f"has {extra:,} bytes after {last} that belong to nothing", _FETCH)
 
 
+def check_entries(header: GGUFHeader, tensors: Sequence[GGUFTensor]) -> None:
+    """Make sure that llama.cpp would take the file's entries, which a conversion copies.
+
+    Raises CorruptGGUFError for one of another kind, or a vocabulary that isn't whole.
+    """
+    for problem in chain(_list_other_kinds(header), _list_vocabulary_problems(header, tensors)):
+        raise problem
+
+
 def list_model_problems(header: GGUFHeader, tensors: Sequence[GGUFTensor]) -> Iterator[str]:
     """What is wrong with the model: `header` describes it, and `tensors` are of all its files."""
     try:
@@ -105,16 +115,20 @@ def list_model_problems(header: GGUFHeader, tensors: Sequence[GGUFTensor]) -> It
         yield str(error)
     else:
         yield from _list_tensor_problems(header, config, tensors)
-    for key, kind in _KINDS.items():
-        found = header.kinds.get(key, kind)
-        if found is not kind:
-            problem = f"stores {key} as {found.name} where llama.cpp needs {kind.name}"
-            yield _say(header, problem, _OTHER)
+    yield from map(str, _list_other_kinds(header))
     total = header.metadata.get("split.tensors.count", len(tensors))
     if total != len(tensors):
         problem = f"speaks of {str(total)[:40]} tensors in all, and there are {len(tensors):,}"
         yield _say(header, problem, _FETCH)
-    yield from _list_vocabulary_problems(header, tensors)
+    yield from map(str, _list_vocabulary_problems(header, tensors))
+
+
+def _list_other_kinds(header: GGUFHeader) -> Iterator[CorruptGGUFError]:
+    for key, kind in _KINDS.items():
+        found = header.kinds.get(key, kind)
+        if found is not kind:
+            problem = f"stores {key} as {found.name} where llama.cpp needs {kind.name}"
+            yield CorruptGGUFError(header.path, problem, _OTHER)
 
 
 def _list_tensor_problems(
@@ -147,31 +161,33 @@ def _list_shapes(
     return {tensor.name: tensor.shape for tensor in tensors}
 
 
-def _list_vocabulary_problems(header: GGUFHeader, tensors: Sequence[GGUFTensor]) -> Iterator[str]:
+def _list_vocabulary_problems(
+    header: GGUFHeader, tensors: Sequence[GGUFTensor]
+) -> Iterator[CorruptGGUFError]:
     entries = {key: header.metadata.get(f"tokenizer.ggml.{key}") for key in ("model", "tokens")}
     tokens = entries["tokens"]
     if not isinstance(entries["model"], str):
-        yield _say(header, "does not say tokenizer.ggml.model", _FETCH)
+        yield CorruptGGUFError(header.path, "does not say tokenizer.ggml.model", _FETCH)
     if not isinstance(tokens, tuple) or not tokens or not isinstance(tokens[0], str):
-        yield _say(header, "has no vocabulary in tokenizer.ggml.tokens", _FETCH)
+        yield CorruptGGUFError(header.path, "has no vocabulary in tokenizer.ggml.tokens", _FETCH)
         return
     count = len(tokens)
     for tensor in tensors:
         if tensor.name == "token_embd.weight" and tensor.dims[1:] != (count,):
             rows = math.prod(tensor.dims[1:])
             problem = f"has {count:,} tokens in its vocabulary but {rows:,} in {tensor.name}"
-            yield _say(header, problem, _FETCH)
+            yield CorruptGGUFError(header.path, problem, _FETCH)
     for key in ("scores", "token_type"):
         values = header.metadata.get(f"tokenizer.ggml.{key}")
         # Only a SentencePiece vocabulary can't do without them.
         if (values is not None or entries["model"] == "llama") and not _are_numbers(values, count):
             problem = f"has no tokenizer.ggml.{key} for each of its {count:,} tokens"
-            yield _say(header, problem, _FETCH)
+            yield CorruptGGUFError(header.path, problem, _FETCH)
     for key, usual in _USUAL_IDS.items():
         token = header.metadata.get(f"tokenizer.ggml.{key}", usual)
         if type(token) is not int or not 0 <= token < count:
             problem = f"has the tokenizer.ggml.{key} {str(token)[:40]}, outside its vocabulary"
-            yield _say(header, problem, _FETCH)
+            yield CorruptGGUFError(header.path, problem, _FETCH)
 
 
 def _are_numbers(values: Value | None, count: int) -> bool:

@@ -32,8 +32,14 @@ from model_io.quant_types import FILE_TYPES, TENSOR_TYPES, TensorType
 Scalar = bool | int | float | str
 Value = Scalar | tuple[Scalar, ...]
 
-HEADER_LIMIT_BYTES = 64 * 1024 * 1024
-"""No header is longer: the largest vocabularies with their merges take about 10 MB."""
+HEADER_LIMIT_BYTES = 32 * 1024 * 1024
+"""No header is longer: the largest vocabularies with their merges take about 16 MB."""
+
+# What is small in the file is large in memory, so there are limits for the numbers, too.
+_MOST_ENTRIES = 10_000
+_MOST_TENSORS = 100_000
+_MOST_ITEMS = 2_000_000
+"""Of all rows together: a vocabulary has up to four of them, with 260,000 tokens or more each."""
 
 _DEFAULT_ALIGNMENT = 32
 _SMALLEST_PAIR_BYTES = 8 + 1 + 4 + 1  # key length, a key, its type, a value
@@ -146,6 +152,8 @@ def read_header(path: str | os.PathLike[str]) -> GGUFHeader:
     """
     file_path = Path(path)
     try:
+        if file_path.exists() and not (file_path.is_file() or file_path.is_dir()):
+            raise NotGGUFError(file_path, "is not a file", "choose a GGUF file")
         with file_path.open("rb") as file:
             return _HeaderReader(file_path, file).read()
     except IsADirectoryError:
@@ -179,13 +187,14 @@ class _HeaderReader:
         self._file_bytes = os.fstat(file.fileno()).st_size
         self._offset = 0
         self._kinds: dict[str, ValueKind] = {}
+        self._items_left = _MOST_ITEMS
 
     def read(self) -> GGUFHeader:
         version = self._read_preamble()
         tensor_count = self._number("Q")
         pair_count = self._number("Q")
-        self._check_room(pair_count, _SMALLEST_PAIR_BYTES, "entries")
-        self._check_room(tensor_count, _SMALLEST_TENSOR_BYTES, "tensors")
+        self._check_room(pair_count, _SMALLEST_PAIR_BYTES, "entries", _MOST_ENTRIES)
+        self._check_room(tensor_count, _SMALLEST_TENSOR_BYTES, "tensors", _MOST_TENSORS)
         metadata = self._read_metadata(pair_count)
         alignment = self._alignment(metadata)
         tensors = self._read_tensors(tensor_count, alignment)
@@ -227,10 +236,12 @@ class _HeaderReader:
         # Old files hold tokens that are no UTF-8; escaping keeps every byte of them.
         return self._take(self._number("Q")).decode("utf-8", "surrogateescape")
 
-    def _check_room(self, count: int, smallest_bytes: int, what: str) -> None:
+    def _check_room(self, count: int, smallest_bytes: int, what: str, most: int) -> None:
         limit = min(self._file_bytes, HEADER_LIMIT_BYTES) - self._offset
         if count * smallest_bytes > limit:
             raise self._corrupt(f"claims to hold {count:,} {what}, more than fit into it")
+        if count > most:
+            raise self._corrupt(f"holds {count:,} {what}, more than any model has")
 
     def _read_preamble(self) -> int:
         if self._file_bytes < 4 or self._take(4) != b"GGUF":
@@ -250,6 +261,8 @@ class _HeaderReader:
             key = self._text()
             if not key:
                 raise self._corrupt("has an entry without a name")
+            if not key.isprintable():
+                raise self._corrupt(f"has an entry whose name is damaged: {key[:64]!r}")
             if key in metadata:
                 raise self._corrupt(f"has the entry {key[:64]!r} twice")
             metadata[key] = self._value(key)
@@ -268,12 +281,14 @@ class _HeaderReader:
     def _array_of(self, key: str, kind: int, count: int) -> tuple[Scalar, ...]:
         if kind == ValueKind.STRING:
             self._kinds[key] = ValueKind.STRING
-            self._check_room(count, 8, "texts")
+            self._check_room(count, 8, "texts", self._items_left)
+            self._items_left -= count
             return tuple([self._text() for _ in range(count)])
         code = STRUCT_CODES.get(kind)
         if code is None:
             raise self._corrupt(f"has the entry {key[:64]!r} of the unknown kind {kind}")
-        self._check_room(count, struct.calcsize(code), "numbers")
+        self._check_room(count, struct.calcsize(code), "numbers", self._items_left)
+        self._items_left -= count
         self._kinds[key] = ValueKind(kind)
         layout = f"<{count}{code}"
         return struct.unpack(layout, self._take(struct.calcsize(layout)))

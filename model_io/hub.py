@@ -132,12 +132,12 @@ class Hub:
         wait: Callable[[float], object] | None = None,
         should_stop: StopCallback = never_stop,
     ) -> None:
-        """Without arguments: HF_ENDPOINT or Hugging Face itself, and HF_TOKEN or no token.
+        """Without arguments: HF_ENDPOINT or Hugging Face itself, and HF_TOKEN or no token ("").
 
         `wait` waits some seconds between two attempts. Connects to nothing yet.
         """
         home = _read_endpoint(endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT)
-        secret = _read_token(token or os.environ.get("HF_TOKEN") or "")
+        secret = _read_token(os.environ.get("HF_TOKEN", "") if token is None else token)
         self._connection = Connection(home, secret, wait, should_stop)
         self._address = str(home).rstrip("/")
 

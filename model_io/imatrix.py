@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model_io.errors import GGUFError, ImatrixError
-from model_io.gguf_reader import GGUFHeader, GGUFTensor, read_header
+from model_io.gguf_reader import HEADER_LIMIT_BYTES, GGUFHeader, GGUFTensor, read_header
 from model_io.gguf_values import Metadata, MetadataValue, ValueKind, uint32
 from model_io.quant_types import F32
 
-DATA_LIMIT_BYTES = 512 * 1024 * 1024
-"""No matrix is larger: that of Mixtral 8x7B takes 26 MB."""
+DATA_LIMIT_BYTES = 128 * 1024 * 1024
+"""No matrix is larger: that of Mixtral 8x7B takes 26 MB, that of 8x22B 60 MB."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -94,6 +94,8 @@ def read_imatrix(path: Path) -> ImportanceMatrix:
     Raises ImatrixError for anything else, and for values that no use of a model can give.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ImatrixError(path, "is not a file", "choose a file that llama-imatrix made")
         _check_format(path)
         header = read_header(path)
         _check_kind(header)
@@ -130,6 +132,9 @@ def _check_kind(header: GGUFHeader) -> None:
         if header.architecture and len(missing) == len(_METADATA):
             problem = "is a model, not an importance matrix"
         raise ImatrixError(header.path, problem, "choose a file that llama-imatrix made")
+    if header.file_bytes > HEADER_LIMIT_BYTES + DATA_LIMIT_BYTES:
+        problem = f"has {header.file_bytes:,} bytes, more than any Mixtral needs"
+        raise ImatrixError(header.path, problem, "choose another file")
     if header.missing_bytes:
         problem = f"is cut off: {header.missing_bytes:,} bytes are missing at its end"
         raise ImatrixError(header.path, problem, _FETCH)

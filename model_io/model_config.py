@@ -7,13 +7,16 @@ mistral-inference writes it and as the first release had it) and no tensor.
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_io.errors import ConfigError, MissingFileError, NotMixtralError, SourceError
 
-_JSON_LIMIT_BYTES = 32 * 1024 * 1024
+_JSON_LIMIT_BYTES = 4 * 1024 * 1024
+"""What Mixtral has takes 100 kB at most; in memory, JSON can be thirty times as large."""
+
 _FETCH = "download that file again"
 
 # What transformers' MixtralConfig assumes where the file is silent.
@@ -36,6 +39,9 @@ _OWN_NAMES: Mapping[str, str] = {
     "tied_embeddings": "tie_word_embeddings",
 }
 """params.json's word for what config.json calls otherwise (mistral-inference, args.py)."""
+
+_SHORT = reprlib.Repr()  # goes neither deep nor far into what it shows
+_SHORT.maxstring = _SHORT.maxother = 80
 
 _RELEASED_CONTEXT_TOKENS = 32768  # params.json doesn't say it; Mixtral's own is meant
 
@@ -64,21 +70,38 @@ class MixtralConfig:
         return self.head_dim or self.hidden_size // self.num_attention_heads
 
 
+def check_file(
+    path: Path, error: type[SourceError], limit_bytes: int = _JSON_LIMIT_BYTES
+) -> None:
+    """Make sure that the file at `path`, if it is there, can be read whole.
+
+    Raises `error` for a pipe, whose reader would wait, and for a file above the limit.
+    """
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise error(path, "is not a file", _FETCH)
+        if path.is_file() and path.stat().st_size > limit_bytes:
+            raise error(path, "is far too long for what it should hold", _FETCH)
+    except OSError as reason:
+        raise _unreadable(path, reason, error) from None
+
+
+def _unreadable(path: Path, reason: OSError, error: type[SourceError]) -> SourceError:
+    detail = reason.strerror or type(reason).__name__
+    return error(path, f"can't be read: {detail}", "check the file")
+
+
 def read_json(path: Path, error: type[SourceError]) -> dict[str, object]:
     """The JSON object in the file at `path`; anything else is raised as `error`.
 
     All its texts can be written as UTF-8: JSON can spell half of a character ("\\ud800").
     """
+    check_file(path, error)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise error(path, "is not a file", _FETCH)
-        if path.stat().st_size > _JSON_LIMIT_BYTES:
-            raise error(path, "is far too long for what it should hold", _FETCH)
         content = json.loads(path.read_bytes())
         json.dumps(content, ensure_ascii=False).encode()
     except OSError as reason:
-        detail = reason.strerror or type(reason).__name__
-        raise error(path, f"can't be read: {detail}", "check the file") from None
+        raise _unreadable(path, reason, error) from None
     except UnicodeEncodeError:
         raise error(path, "holds half of a character in one of its texts", _FETCH) from None
     except (ValueError, RecursionError):
@@ -133,10 +156,10 @@ def _check_kind(path: Path, content: Mapping[str, object]) -> None:
     kind = content.get("model_type")
     remedy = "choose a Mixtral model"
     if kind != "mixtral":
-        raise NotMixtralError(path, f"describes a model of type {kind!r}, not Mixtral", remedy)
+        raise NotMixtralError(path, f"describes a model of type {_SHORT.repr(kind)}, not Mixtral", remedy)
     architectures = content.get("architectures") or ["MixtralForCausalLM"]
     if architectures != ["MixtralForCausalLM"]:
-        raise NotMixtralError(path, f"describes a {architectures!r}, not a Mixtral", remedy)
+        raise NotMixtralError(path, f"describes a {_SHORT.repr(architectures)}, not a Mixtral", remedy)
     if content.get("quantization_config"):
         problem = "describes a model that is quantized already"
         raise NotMixtralError(path, problem, "choose the original weights")
@@ -181,7 +204,8 @@ class _ConfigReader:
 
     def _error(self, key: str, value: object) -> ConfigError:
         name = self._own.get(key, key)
-        problem = f"has the value {str(value)[:80]!r} for {name}, which no Mixtral has"
+        shown = value if isinstance(value, str) else _SHORT.repr(value)
+        problem = f"has the value {shown[:80]!r} for {name}, which no Mixtral has"
         return ConfigError(self._path, problem, _FETCH)
 
     def _size(self, key: str) -> int:

@@ -102,10 +102,16 @@ def _describe_death(child: Child, job: Job) -> ProcessError:
     how = "ended unexpectedly"
     if code is not None and code < 0:
         how = f"was ended by {signal.Signals(-code).name}"
-    last_words = [line for line in read_log_end(child.log_path).splitlines() if line.strip()]
-    said = f" ({last_words[-1].strip()[:200]})" if last_words and code != -signal.SIGTERM else ""
+    said = _last_words(read_log_end(child.log_path))
     problem = f"is not finished: the process that worked on it {how}{said}"
     return ProcessError(job.subject, problem, "run the same again, which goes on from there")
+
+
+def _last_words(log: str) -> str:
+    """What was said before the end, without Python's own account of a crash."""
+    lines = [line.strip() for line in log.partition("Fatal Python error")[0].splitlines()]
+    lines = [line for line in lines if line]
+    return f" ({lines[-1][:200]})" if lines else ""
 
 
 def _bury(child: Child) -> None:

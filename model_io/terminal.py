@@ -116,10 +116,11 @@ class ProgressBar:
 
 
 def _describe(progress: Progress, percent: int) -> str:
-    done, total = progress.done_bytes / 1e9, progress.total_bytes / 1e9
-    words = [f"{progress.stage} {percent:3} %", f"{done:.1f} of {total:.1f} GB"]
+    scale, unit = (1e9, "GB") if progress.total_bytes >= 1e9 else (1e6, "MB")
+    done, total = progress.done_bytes / scale, progress.total_bytes / scale
+    words = [f"{progress.stage} {percent:3} %", f"{done:.1f} of {total:.1f} {unit}"]
     if progress.fetched_bytes is not None:
-        words.append(f"{progress.fetched_bytes / 1e9:.1f} GB fetched")
+        words.append(f"{progress.fetched_bytes / scale:.1f} {unit} fetched")
     if progress.bytes_per_second is not None:
         words.append(f"{progress.bytes_per_second / 1e6:.0f} MB/s")
     if progress.seconds_left is not None and percent < 100:

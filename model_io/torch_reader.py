@@ -90,6 +90,8 @@ def looks_like_torch_file(path: Path) -> bool:
     False for what can't be read, and for the files of PyTorch before version 1.6.
     """
     try:
+        if not path.is_file():  # nothing may be waited for, as a pipe would make us
+            return False
         with path.open("rb") as file:
             return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
     except OSError:
@@ -105,6 +107,8 @@ def read_torch_file(path: Path) -> list[StoredTensor]:
     file, and TorchFileError if it is damaged, no such file, or asks for anything but tensors.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise TorchFileError(path, "is not a file", _CHOOSE)
         with _BoundedFile(io.FileIO(path)) as file:
             members = _read_members(path, file)
             pickled = _read_pickle(path, file, members)

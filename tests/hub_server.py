@@ -282,11 +282,6 @@ class FakeHub:
         """The requests that came to one of the servers so far."""
         return [request for request in self.requests if request.server == server]
 
-    def expire(self) -> None:
-        """No address given so far is good any more."""
-        with self._lock:
-            self._addresses.clear()
-
     def take_fault(self, path: str, server: str) -> Fault:
         """For the servers: what goes wrong this time."""
         with self._lock:
@@ -368,6 +363,7 @@ class _Handler(BaseHTTPRequestHandler):
     """What both servers do alike."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Server
     name = ""
 

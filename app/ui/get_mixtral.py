@@ -1,7 +1,7 @@
 """The page that tells how the real model comes onto this computer.
 
-Honest and simple: what each version needs, the command for weights that are here already, and a
-button for a file that is. Knows nothing of the session; says what is wished by signals.
+Honest and simple: what each version needs, the command that fetches and converts the weights, a
+button for a file that is here already. Knows nothing of the session; signals say what is wished.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from app.ui.copy_button import CopyButton
 from app.ui.labels import Label, Paragraph
 from app.ui.theme import Theme, TypeRole
 
-COMMAND = "octet model convert FOLDER --quant Q4_K_M --out mixtral.gguf"
+COMMAND = (
+    "octet model convert hub:mistralai/Mixtral-8x7B-Instruct-v0.1 --quant Q4_K_M --out mixtral.gguf"
+)
 
 VERSIONS = (
     ("Compact", "Q4_K_M", "28.4 GB", "32 GB"),
@@ -104,10 +106,11 @@ class GetMixtralPage(QWidget):
         outer.addWidget(self._scrolled(content))
 
     def _add_command(self) -> None:
-        self._head("You have the weights")
+        self._head("You have no file yet")
         self._say(
-            "A folder with the safetensors files of Mixtral 8x7B becomes a GGUF file with this "
-            "command in a terminal. FOLDER stands for the folder; nothing in it is changed."
+            "This command in a terminal fetches Mistral's own weights, 93 GB, and makes the file "
+            "on the way. It takes up the file's size and 10 GB more, and goes on where it was when "
+            "it is run again. A folder with the weights may stand in place of the hub's name."
         )
         row = QHBoxLayout()
         self._command.setReadOnly(True)

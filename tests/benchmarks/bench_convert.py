@@ -22,8 +22,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -32,7 +33,7 @@ import numpy.typing as npt
 
 from model_io import ggml
 from model_io.checkpoint import read_mixtral
-from model_io.convert import plan_conversion
+from model_io.conversion_plan import plan_conversion
 from model_io.quant_types import QUANTS, TensorType
 from model_io.quantize import Chunk, cut
 
@@ -53,7 +54,7 @@ class Run:
 def kernel_chunks(source: Path, quant: str) -> list[Chunk]:
     """The chunks of the conversion for which a kernel runs."""
     plan = plan_conversion(read_mixtral(source), QUANTS[quant])
-    chunks = [chunk for matrix in plan.matrices for chunk in cut(matrix)]
+    chunks = [chunk for matrix in plan.assembly.matrices for chunk in cut(matrix)]
     return [chunk for chunk in chunks if chunk.matrix.type.block_elements > 1]
 
 
@@ -98,39 +99,62 @@ def run_kernels(chunks: Sequence[Chunk], jobs: int) -> Run:
     return Run(time.monotonic() - started, sum(spent))
 
 
-def read_status(process: int) -> tuple[int, int]:
-    """Anonymous memory now, and bytes given to write() so far; zeros after the end."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-        io = Path(f"/proc/{process}/io").read_text()
-        anonymous = next(line for line in status.splitlines() if line.startswith("RssAnon"))
-    except (OSError, StopIteration):
-        return 0, 0
-    written = next(line for line in io.splitlines() if line.startswith("wchar"))
-    return int(anonymous.split()[1]) * 1024, int(written.split()[1])
+@dataclass
+class Watch:
+    """The peaks of a process and its children, which do the work; looked at 20 times a second."""
+
+    process_id: int
+    anonymous_bytes: int = 0
+    written: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def written_bytes(self) -> int:
+        """What all of them gave to write() so far."""
+        return sum(self.written.values())
+
+    def look(self) -> None:
+        """Now."""
+        anonymous = 0
+        for process in self._family(self.process_id):
+            with suppress(OSError, StopIteration):  # it has ended meanwhile
+                status = Path(f"/proc/{process}/status").read_text().splitlines()
+                io = Path(f"/proc/{process}/io").read_text().splitlines()
+                line = next(line for line in status if line.startswith("RssAnon"))
+                anonymous += int(line.split()[1]) * 1024
+                wrote = next(line for line in io if line.startswith("wchar"))
+                self.written[process] = int(wrote.split()[1])
+        self.anonymous_bytes = max(self.anonymous_bytes, anonymous)
+
+    def _family(self, process: int) -> Iterator[int]:
+        yield process
+        with suppress(OSError):
+            for task in Path(f"/proc/{process}/task").iterdir():
+                for child in (task / "children").read_text().split():
+                    yield from self._family(int(child))
 
 
 def run_conversion(source: Path, quant: str, jobs: int, folder: Path) -> Run:
-    """Convert in a process of its own, and watch it twenty times a second."""
+    """Convert in a process of its own, and watch it."""
     target = folder / "out.gguf"
     words = ["convert", source, "--quant", quant, "--out", target, "--jobs", str(jobs)]
     before, started = os.times(), time.monotonic()
-    anonymous = written = 0
     with subprocess.Popen(
         [sys.executable, "-m", "model_io", *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
+        watch = Watch(process.pid)
         while process.poll() is None:
-            now = read_status(process.pid)
-            anonymous, written = max(anonymous, now[0]), max(written, now[1])
+            watch.look()
             time.sleep(0.05)
     wall, after = time.monotonic() - started, os.times()
     cpu = after.children_user + after.children_system
     cpu -= before.children_user + before.children_system
-    if process.returncode or [path.name for path in folder.iterdir()] != ["out.gguf"]:
+    left = {path.name for path in folder.iterdir()}
+    if process.returncode or left != {"out.gguf", "out.gguf.sha256"}:
         sys.exit("The conversion failed or left more than its result.")
-    return Run(wall, cpu, anonymous, written, target.stat().st_size)
+    size = target.stat().st_size
+    return Run(wall, cpu, watch.anonymous_bytes, watch.written_bytes, size)
 
 
 def measure(source: Path, quant: str, jobs: int, pairs: int, folder: Path) -> dict[str, object]:

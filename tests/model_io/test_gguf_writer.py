@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from model_io.errors import NoRoomError, OutputError
 from model_io.gguf_reader import read_header
 from model_io.gguf_values import MetadataValue, ValueKind, boolean, float32, string, uint32
-from model_io.gguf_writer import FilePlan, TensorSpec, plan_file, write_file
+from model_io.gguf_writer import TensorSpec, check_target, explain_refusal, plan_file
 from model_io.quant_types import BF16, F32, Q4_K
 
 METADATA = {
@@ -32,8 +33,8 @@ TENSORS = [
 def test_a_planned_file_reads_back(tmp_path: Path) -> None:
     """Entries, shapes (reversed), and places that fill the file with padding to 32 bytes."""
     plan = plan_file(METADATA, TENSORS)
-    with write_file(tmp_path / "x", plan):
-        pass
+    content = plan.header + bytes(plan.file_bytes - len(plan.header))
+    (tmp_path / "x").write_bytes(content)
     header = read_header(tmp_path / "x")
     assert dict(header.metadata) == {
         "general.architecture": "llama",
@@ -43,6 +44,7 @@ def test_a_planned_file_reads_back(tmp_path: Path) -> None:
         "some.texts": ("\udcff", "ü"),
         "some.numbers": (1, -1),
     }
+    assert dict(header.kinds) == {key: value.kind for key, value in METADATA.items()}
     assert [(t.name, t.dims) for t in header.tensors] == [
         ("a", (3,)), ("b", (256, 5, 2)), ("c", (1, 1)),
     ]  # fmt: skip
@@ -51,31 +53,27 @@ def test_a_planned_file_reads_back(tmp_path: Path) -> None:
     assert (plan.file_bytes - len(plan.header), header.missing_bytes) == (32 + 1440 + 32, 0)
 
 
-def test_the_file_has_its_size_before_its_data(tmp_path: Path) -> None:
-    """So any part can be written at any time."""
-    plan = plan_file(METADATA, TENSORS)
-    with write_file(tmp_path / "x", plan) as part:
-        assert part.stat().st_size == plan.file_bytes
-        assert not (tmp_path / "x").exists()
-    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+@pytest.mark.parametrize(
+    ("number", "error", "words"),
+    [
+        (errno.ENOSPC, NoRoomError, "became full; free some space and run the same again"),
+        (errno.EFBIG, OutputError, "can't hold files of this size; choose another disk"),
+        (errno.EIO, OutputError, "out.gguf can't be written: Input/output error"),
+        (errno.ENAMETOOLONG, OutputError, "can't be written: File name too long"),
+    ],
+)
+def test_what_the_system_refuses_becomes_a_sentence(
+    number: int, error: type[OutputError], words: str, tmp_path: Path
+) -> None:
+    """With what to do next."""
+    found = explain_refusal(tmp_path / "out.gguf", OSError(number, os.strerror(number)))
+    assert type(found) is error
+    assert words in str(found)
 
 
-def test_a_name_that_is_too_long_is_an_output_error(tmp_path: Path) -> None:
-    """What the system refuses becomes a sentence."""
-    file = write_file(tmp_path / ("x" * 250), FilePlan(b"", (), 0))
-    with pytest.raises(OutputError, match="can't be written: File name too long"), file:
-        pass
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_disk_that_becomes_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others write to the disk, too; nothing of ours is left on it."""
-
-    def refuse(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("os.fsync", refuse)
-    file = write_file(tmp_path / "x", plan_file(METADATA, TENSORS))
-    with pytest.raises(NoRoomError, match="is on a disk that became full; free some space"), file:
-        pass
-    assert not list(tmp_path.iterdir())
+def test_room_is_counted_for_all_that_is_needed(tmp_path: Path) -> None:
+    """To the byte."""
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(NoRoomError, match="bytes too little space for the result"):
+        check_target(tmp_path / "out.gguf", free + 10**12)
+    check_target(tmp_path / "out.gguf", 1)

@@ -107,6 +107,14 @@ def test_the_environment_names_hub_and_token(monkeypatch: pytest.MonkeyPatch) ->
             assert hub.look_up(fake.name).commit == fake.commit
 
 
+def test_no_token_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one is not looked for elsewhere."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with FakeHub(FILES) as fake:
+        look_up(fake, token="")
+        assert "authorization" not in fake.requests[0].headers
+
+
 @pytest.mark.parametrize("text", ["huggingface.co", "ftp://hub", "https://", "http://a?b", "x y"])
 def test_a_wrong_endpoint_is_told(text: str) -> None:
     """Before anything is asked."""

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_io.errors import ModelIOError
-from model_io.safetensors_reader import StoredTensor, read_checkpoint, read_header
+from model_io.safetensors_reader import read_checkpoint, read_header
+from model_io.stored_tensor import StoredTensor
+from model_io.tensor_names import HUGGINGFACE
 from tests.model_io.checkpoints import SHAPES, tensor_shapes
 
 GOOD = {"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
@@ -47,7 +49,7 @@ def test_the_order_is_that_of_the_names(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_all_of_its_files(toy: Path) -> None:
     """Three shards, one after the other."""
-    tensors = read_checkpoint(toy)
+    tensors = read_checkpoint(toy, HUGGINGFACE)
     assert {n: t.shape for n, t in tensors.items()} == tensor_shapes(SHAPES[toy.name])
     files = [tensor.path.name for tensor in tensors.values()]
     assert files == sorted(files)
