@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from model_io.errors import MissingFileError, TensorError
+from model_io.errors import MissingFileError, SourceReadError, TensorError
 from model_io.gguf_check import check_entries
 from model_io.gguf_config import config_of_gguf
 from model_io.gguf_parts import GGUFModel, find_models, looks_like_gguf, read_model
@@ -107,6 +107,19 @@ def read_mixtral(path: Path, headers: Headers | None = None) -> Checkpoint:
     `headers` are those of safetensors files that are still to come into the folder. Raises a
     SourceError or a GGUFError that names what is wrong.
     """
+    try:
+        return _read(path, headers)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> SourceReadError:
+    """Why the system doesn't let us look for a model at `path`."""
+    problem = f"can't be read: {error.strerror or type(error).__name__}"
+    return SourceReadError(path, problem, "check its name and its permissions")
+
+
+def _read(path: Path, headers: Headers | None) -> Checkpoint:
     layout = recognise(path)
     if layout is Layout.GGUF:
         return _read_gguf(path)

@@ -108,7 +108,11 @@ def check_target(target: Path, needed_bytes: int) -> None:
 def check_folder(target: Path) -> None:
     """Make sure that a file can be made in the folder of `target`. Raises OutputError."""
     folder = target.parent
-    if target.is_dir():
+    try:
+        is_folder = target.is_dir()
+    except OSError as error:  # its name is too long, or a folder above it may not be entered
+        raise explain_refusal(target, error) from None
+    if is_folder:
         raise OutputError(target, "is a folder", "name a file")
     if not folder.is_dir():
         raise OutputError(folder, "is not a folder", "make it first or choose another place")

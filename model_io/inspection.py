@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from model_io.checkpoint import Checkpoint, Layout, check_convertible, read_mixtral, recognise
+from model_io.checkpoint import (
+    Checkpoint,
+    Layout,
+    check_convertible,
+    read_mixtral,
+    recognise,
+    unreadable,
+)
 from model_io.conversion_plan import result_sizes
 from model_io.errors import ConfigError, MissingFileError, ModelIOError, TensorError
 from model_io.gguf_parts import find_models
@@ -51,6 +58,13 @@ def inspect(path: Path) -> Inspection:
     What is wrong with a model is part of the answer. Raises ModelIOError for something that is
     no model at all.
     """
+    try:
+        return _inspect(path)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _inspect(path: Path) -> Inspection:
     if not path.is_dir():
         return _inspect_gguf(read_header(path))
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,14 @@ from model_io.gguf_values import (
     string,
     uint32,
 )
-from model_io.model_config import MixtralConfig
+from model_io.model_config import MixtralConfig, check_file
 
 _ARCHITECTURE = "llama"
 _QUANTIZATION_VERSION = 2  # GGML_QNT_VERSION
+
+_CARD_LIMIT_BYTES = 4 * 1024 * 1024
+_SETTINGS_LIMIT = 100_000
+"""Letters: YAML takes a second for so many. What Mixtral's card begins with has 200."""
 
 # The package checks little of what stands in the files: each of these means "not like that".
 _MISREADINGS = (
@@ -78,7 +83,9 @@ def rewrite_as_quantized(metadata: Metadata, file_type: int) -> Metadata:
 def _read_card(folder: Path, counts: ParameterCounts) -> Metadata:
     # The name of the folder is part of the rules, so it must not be "." or "..".
     named = Path(os.path.abspath(folder))  # noqa: PTH100  resolve() would follow links
+    _check_files(folder)
     try:
+        _check_settings(named)
         card = gguf.Metadata.load(None, named, None, counts.total)
         _add_sampling(card, named)
         if card.size_label is None:
@@ -90,9 +97,56 @@ def _read_card(folder: Path, counts: ParameterCounts) -> Metadata:
         card.set_gguf_meta_model(writer)
         return {key: _typed(entry) for key, entry in writer.kv_data[0].items()}
     except _MISREADINGS as error:
-        problem = f"describes its model in a way that can't be understood ({error})"
+        problem = f"describes its model in a way that can't be understood ({_say(error)})"
         remedy = "correct or remove its README.md and generation_config.json"
         raise MetadataError(folder, problem, remedy) from None
+
+
+def _check_files(folder: Path) -> None:
+    check_file(folder / "README.md", MetadataError, _CARD_LIMIT_BYTES)
+    for name in ("config.json", "generation_config.json"):
+        check_file(folder / name, MetadataError)
+
+
+def _check_settings(folder: Path) -> None:
+    """Raise ValueError for what would take minutes to read, or to write out.
+
+    YAML can say the same list again and again, in lists of such lists; and the package cuts
+    names into parts, the longer the slower.
+    """
+    path = folder / "README.md"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    begins = lines[:1] == ["---"]
+    settings = takewhile(lambda line: line != "---", lines[1:] if begins else [])
+    if sum(len(line) + 1 for line in settings) > _SETTINGS_LIMIT:
+        raise ValueError("the settings before the text of README.md are too long")
+    _check_extent(gguf.Metadata.load_model_card(folder), "README.md says too much")
+    named = gguf.Metadata.load_hf_parameters(folder).get("_name_or_path")
+    _check_extent(named, "the name in config.json is too long")
+
+
+def _check_extent(value: object, complaint: str) -> None:
+    """Walk through all of a value, as often as it is repeated; ValueError if it has no end."""
+    left, waiting = _SETTINGS_LIMIT, [value]
+    while waiting:
+        match waiting.pop():
+            case dict() as table:
+                waiting += [*table.keys(), *table.values()]
+                left -= 2 * len(table)
+            case list() | tuple() | set() as row:
+                waiting += row
+                left -= len(row)
+            case text:
+                left -= len(str(text))
+        if left < 0:
+            raise ValueError(complaint)
+
+
+def _say(error: Exception) -> str:
+    """The reason alone: YAML's own sentences fill several lines with what surrounds it."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"{error.problem}, line {error.problem_mark.line + 2} of README.md"
+    return str(error) or type(error).__name__
 
 
 def _add_sampling(card: Any, folder: Path) -> None:  # noqa: ANN401  gguf has no types

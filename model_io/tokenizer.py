@@ -7,6 +7,7 @@ Source: conversion/base.py, `_create_vocab_sentencepiece`, and conversion/llama.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -16,10 +17,22 @@ import gguf
 from sentencepiece import SentencePieceProcessor
 
 from model_io.errors import MissingFileError, TokenizerError
-from model_io.gguf_values import Metadata, MetadataValue, ValueKind, boolean, string, uint32
-from model_io.model_config import read_json
+from model_io.gguf_values import (
+    STRUCT_CODES,
+    Metadata,
+    MetadataValue,
+    ValueKind,
+    boolean,
+    string,
+)
+from model_io.model_config import check_file, read_json
 
 _FETCH = "download that file again"
+
+_VOCABULARY_LIMIT_BYTES = 16 * 1024 * 1024
+"""Mixtral's tokenizer.model has 0.5 MB, its tokenizer.json 2 MB."""
+
+_MOST_TEMPLATES = 20
 
 
 class TokenKind(IntEnum):
@@ -67,6 +80,7 @@ def _read_pieces(folder: Path, vocab_size: int) -> _Vocabulary:
     if not path.is_file():
         remedy = "download that file from the model's page into it"
         raise MissingFileError(folder, "has no tokenizer.model", remedy)
+    check_file(path, TokenizerError, _VOCABULARY_LIMIT_BYTES)
     vocabulary = _Vocabulary(
         [f"[PAD{token}]".encode() for token in range(vocab_size)],
         [-10000.0] * vocab_size,
@@ -116,7 +130,7 @@ def _apply_decoder(path: Path, settings: dict[str, object], vocabulary: _Vocabul
         raise TokenizerError(path, "has an added_tokens_decoder that is no object", _FETCH)
     for key, entry in decoder.items():
         text = entry.get("content") if isinstance(entry, dict) else None
-        if not key.isdecimal() or not isinstance(text, str):
+        if not key.isdecimal() or len(key) > 10 or not isinstance(text, str):
             raise TokenizerError(path, f"has no valid token under {key[:40]!r}", _FETCH)
         if (token := int(key)) >= len(vocabulary.texts):
             continue
@@ -170,30 +184,47 @@ class _SpecialVocabulary(gguf.SpecialVocab):  # type: ignore[misc]  # gguf has n
 
 def _special_entries(folder: Path, vocab_size: int) -> Metadata:
     """Ids of the special tokens, which of them are added, and the chat template."""
+    _check_companions(folder)
     try:
         special = _SpecialVocabulary(folder, n_vocab=vocab_size)
         writer = gguf.GGUFWriter(path=None, arch="llama")
         special.add_to_gguf(writer, quiet=True)
         entries = {
-            key: _typed(folder, key, entry.value)
+            key: _typed(folder, key, entry)
             for key, entry in writer.kv_data[0].items()
             if key.startswith("tokenizer.")
         }
-    except (ValueError, TypeError, AttributeError, LookupError, OSError) as error:
+    except (
+        ValueError, TypeError, AttributeError, LookupError, RecursionError, OSError, struct.error
+    ) as error:  # fmt: skip
         # The package checks little of what stands in the files: any of these means "not that".
         problem = f"has a tokenizer.json or chat template that can't be understood ({error})"
         raise TokenizerError(folder, problem, "download the tokenizer files again") from None
     return entries
 
 
-def _typed(folder: Path, key: str, value: Any) -> MetadataValue:  # noqa: ANN401  from gguf
-    if isinstance(value, bool):
-        return boolean(value)
-    if isinstance(value, int):
-        return uint32(value)
-    if isinstance(value, str):
-        return string(value)
-    texts = list(value)
-    if not all(isinstance(text, str) for text in texts):
-        raise TokenizerError(folder, f"has a strange value for {key}", _FETCH)
-    return MetadataValue(ValueKind.STRING, texts)
+def _check_companions(folder: Path) -> None:
+    """The gguf package reads these as they are, wherever a link leads and however long."""
+    templates = sorted((folder / "additional_chat_templates").glob("*.jinja"))
+    if len(templates) > _MOST_TEMPLATES:
+        raise TokenizerError(folder, f"has {len(templates):,} chat templates", "keep one of them")
+    for name in ("config.json", "chat_template.json", "chat_template.jinja"):
+        check_file(folder / name, TokenizerError)
+    for path in templates:
+        check_file(path, TokenizerError)
+    check_file(folder / "tokenizer.json", TokenizerError, _VOCABULARY_LIMIT_BYTES)
+
+
+def _typed(folder: Path, key: str, entry: Any) -> MetadataValue:  # noqa: ANN401  from gguf
+    """A value of the gguf package as ours; JSON's true may stand where a number is meant."""
+    kind, value = ValueKind(entry.type), entry.value
+    if kind is ValueKind.ARRAY:
+        kind, value = ValueKind.STRING, list(value)
+    texts = value if isinstance(value, list) else [value]
+    if kind is ValueKind.STRING:
+        if not all(isinstance(text, str) for text in texts):
+            raise TokenizerError(folder, f"has a strange value for {key}", _FETCH)
+        "".join(texts).encode()  # raises for half of a character
+    else:
+        struct.pack("<" + STRUCT_CODES[kind], value)  # raises for what is no such number
+    return MetadataValue(kind, value)

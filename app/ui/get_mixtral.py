@@ -110,10 +110,11 @@ class GetMixtralPage(QWidget):
         self._say(
             "This command in a terminal fetches Mistral's own weights, 93 GB, and makes the file "
             "on the way. It takes up the file's size and 10 GB more, and goes on where it was when "
-            "it is run again. A folder with the weights may stand in place of the hub's name."
+            "it is run again. A folder that holds the weights may stand in place of hub:…"
         )
         row = QHBoxLayout()
         self._command.setReadOnly(True)
+        self._command.setCursorPosition(0)
         self._command.setAccessibleName("Command")
         row.addWidget(self._command, 1)
         row.addWidget(self._copy)
