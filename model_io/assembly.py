@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from model_io.errors import SourceReadError
+from model_io.errors import OutputError, SourceReadError
 from model_io.gguf_writer import FilePlan, explain_refusal, sync_folder
 from model_io.journal import Journal, Task, Unit, open_journal, part_path
 from model_io.progress import Cancelled, Meter, ProgressCallback, StopCallback
@@ -158,6 +158,8 @@ def _publish(target: Path, digest: str) -> None:
 def _prepare(target: Path, plan: AssemblyPlan, journal: Journal) -> Iterator[Path]:
     """The growing file, with its header and its final size; removed if nothing in it is done."""
     part = part_path(target)
+    if part.is_symlink():
+        raise OutputError(part, "is a link to another place", "remove it")
     if journal.has_entries and not _fits(part, plan.file):
         journal.begin_anew()
     try:

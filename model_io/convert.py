@@ -95,7 +95,7 @@ def plan_source(
     checkpoint: Checkpoint, quant: str, target: Path, imatrix: Path | None
 ) -> ConversionPlan:
     """The plan for `target`, which may not be one of the checkpoint's own files."""
-    check_apart(target, checkpoint)
+    check_apart(target, checkpoint, imatrix)
     importance = None if imatrix is None else read_imatrix(imatrix)
     return plan_conversion(checkpoint, QUANTS[quant], importance)
 
@@ -105,9 +105,9 @@ def outstanding_bytes(target: Path, plan: ConversionPlan, beside_bytes: int = 0)
     return max(0, plan.file_bytes - _allocated_bytes(part_path(target))) + beside_bytes
 
 
-def check_apart(target: Path, checkpoint: Checkpoint) -> None:
+def check_apart(target: Path, checkpoint: Checkpoint, imatrix: Path | None = None) -> None:
     """The result must not take the place of what it is made of, under whatever name."""
-    for path in _list_sources(checkpoint):
+    for path in (*_list_sources(checkpoint), *filter(None, [imatrix])):
         with suppress(OSError):  # one of the two is not there
             if target.samefile(path):
                 problem = "is one of the files to be converted"

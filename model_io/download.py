@@ -109,6 +109,8 @@ class PartFile:
 
     def __enter__(self) -> Self:
         """Open it; raises BusyError if another process has."""
+        if self._target.is_dir():
+            raise OutputError(self._target, "is a folder", "remove it or fetch into another one")
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)

@@ -8,6 +8,7 @@ the checkpoint's readers and the window over the shards.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from model_io.checkpoint import Checkpoint, read_mixtral
-from model_io.errors import HubMissingError, SafetensorsError
+from model_io.errors import BusyError, HubMissingError, SafetensorsError
+from model_io.file_lock import lock_file
 from model_io.gguf_writer import explain_refusal
 from model_io.hub import Hub, HubFile, Repository, parse_source
 from model_io.journal import journal_path
@@ -69,16 +71,34 @@ def open_hub(text: str, target: Path, should_stop: StopCallback) -> Iterator[Ope
     folder = downloads_path(target)
     windows: list[ShardWindow] = []
     try:
-        with Hub(should_stop=lambda: should_stop() or any(w.is_stopped for w in windows)) as hub:
+        with (
+            _hold(folder, target),
+            Hub(should_stop=lambda: should_stop() or any(w.is_stopped for w in windows)) as hub,
+        ):
             repository = _look_up(hub, name, revision, folder)
             opened = _open(hub, repository, folder / name.rpartition("/")[2])
             windows.append(opened.window)
             yield opened
     except OSError as error:
         raise explain_refusal(target, error) from error
+
+
+@contextmanager
+def _hold(folder: Path, target: Path) -> Iterator[None]:
+    """Keep the folder for this process; at the end remove it if there is nothing to go on from."""
+    folder.mkdir(exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not lock_file(descriptor):
+            remedy = "wait for it, or choose another name"
+            raise BusyError(target, "is being made by another process", remedy)
+        try:
+            yield
+        finally:
+            if not journal_path(target).exists():
+                shutil.rmtree(folder, ignore_errors=True)
     finally:
-        if not journal_path(target).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 def _look_up(hub: Hub, name: str, revision: str, folder: Path) -> Repository:
@@ -91,7 +111,6 @@ def _look_up(hub: Hub, name: str, revision: str, folder: Path) -> Repository:
         if noted == asked and isinstance(commit, str):
             return hub.look_up(name, commit)
     repository = hub.look_up(name, revision)
-    folder.mkdir(exist_ok=True)
     note.write_text(json.dumps(asked | {"commit": repository.commit}), encoding="utf-8")
     return repository
 

@@ -181,7 +181,9 @@ def open_journal(target: Path, task: Task, states: Mapping[str, str]) -> Iterato
 
 def _open_locked(path: Path, target: Path) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        # A link that lies there must not lead the writing elsewhere.
+        no_links = getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | no_links, 0o600)
         try:
             if not lock_file(descriptor):
                 remedy = "wait for it, or choose another name"

@@ -120,7 +120,8 @@ def _check_settings(folder: Path) -> None:
     settings = takewhile(lambda line: line != "---", lines[1:] if begins else [])
     if sum(len(line) + 1 for line in settings) > _SETTINGS_LIMIT:
         raise ValueError("the settings before the text of README.md are too long")
-    _check_extent(gguf.Metadata.load_model_card(folder), "README.md says too much")
+    card = gguf.Metadata.load_model_card(folder)
+    _check_extent(card, "the settings in README.md have no end")
     named = gguf.Metadata.load_hf_parameters(folder).get("_name_or_path")
     _check_extent(named, "the name in config.json is too long")
 
@@ -143,10 +144,13 @@ def _check_extent(value: object, complaint: str) -> None:
 
 
 def _say(error: Exception) -> str:
-    """The reason alone: YAML's own sentences fill several lines with what surrounds it."""
+    """The reason as far as it means something to people; YAML's own ones fill several lines."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
         return f"{error.problem}, line {error.problem_mark.line + 2} of README.md"
-    return str(error) or type(error).__name__
+    if isinstance(error, RecursionError):
+        return "values in values without end"
+    is_clear = isinstance(error, ValueError | yaml.YAMLError)
+    return str(error) if is_clear else "a value of another kind than it should be"
 
 
 def _add_sampling(card: Any, folder: Path) -> None:  # noqa: ANN401  gguf has no types

@@ -70,9 +70,7 @@ class MixtralConfig:
         return self.head_dim or self.hidden_size // self.num_attention_heads
 
 
-def check_file(
-    path: Path, error: type[SourceError], limit_bytes: int = _JSON_LIMIT_BYTES
-) -> None:
+def check_file(path: Path, error: type[SourceError], limit_bytes: int = _JSON_LIMIT_BYTES) -> None:
     """Make sure that the file at `path`, if it is there, can be read whole.
 
     Raises `error` for a pipe, whose reader would wait, and for a file above the limit.
@@ -156,10 +154,14 @@ def _check_kind(path: Path, content: Mapping[str, object]) -> None:
     kind = content.get("model_type")
     remedy = "choose a Mixtral model"
     if kind != "mixtral":
-        raise NotMixtralError(path, f"describes a model of type {_SHORT.repr(kind)}, not Mixtral", remedy)
+        raise NotMixtralError(
+            path, f"describes a model of type {_SHORT.repr(kind)}, not Mixtral", remedy
+        )
     architectures = content.get("architectures") or ["MixtralForCausalLM"]
     if architectures != ["MixtralForCausalLM"]:
-        raise NotMixtralError(path, f"describes a {_SHORT.repr(architectures)}, not a Mixtral", remedy)
+        raise NotMixtralError(
+            path, f"describes a {_SHORT.repr(architectures)}, not a Mixtral", remedy
+        )
     if content.get("quantization_config"):
         problem = "describes a model that is quantized already"
         raise NotMixtralError(path, problem, "choose the original weights")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from model_io.assembly import LocalFiles, Supply
 from model_io.checkpoint import Checkpoint, read_mixtral
-from model_io.hub_source import open_hub
 from model_io.progress import StopCallback
 
 HUB_PREFIX = "hub:"
@@ -46,6 +45,10 @@ def open_source(
         checkpoint = read_mixtral(Path(source))
         yield Source(text, checkpoint, LocalFiles(checkpoint.files))
         return
+    from model_io.hub_source import (
+        open_hub,
+    )  # the HTTP library takes a while, and isn't needed above
+
     with open_hub(text, target, should_stop) as opened:
         speed = opened.measure_link() if measures else None
         yield Source(opened.name, opened.checkpoint, opened.window, opened.window_bytes, speed)

@@ -198,7 +198,8 @@ def _special_entries(folder: Path, vocab_size: int) -> Metadata:
         ValueError, TypeError, AttributeError, LookupError, RecursionError, OSError, struct.error
     ) as error:  # fmt: skip
         # The package checks little of what stands in the files: any of these means "not that".
-        problem = f"has a tokenizer.json or chat template that can't be understood ({error})"
+        reason = f" ({error})" if isinstance(error, ValueError) else ""
+        problem = f"has a tokenizer.json or chat template that can't be understood{reason}"
         raise TokenizerError(folder, problem, "download the tokenizer files again") from None
     return entries
 

@@ -12,7 +12,7 @@ import pytest
 
 from model_io import assembly, file_lock
 from model_io.convert import Conversion, convert
-from model_io.errors import BusyError, JournalError, NoRoomError, SourceReadError
+from model_io.errors import BusyError, JournalError, NoRoomError, OutputError, SourceReadError
 from model_io.journal import journal_path, part_path
 from model_io.progress import Cancelled, Progress
 
@@ -223,3 +223,14 @@ def test_the_progress_reports_are_few(toy: Path, tmp_path: Path) -> None:
     reports: list[Progress] = []
     made = convert(toy, "F32", tmp_path / "out.gguf", jobs=2, on_progress=reports.append)
     assert len(reports) <= 2 + 10 * made.seconds
+
+
+@pytest.mark.parametrize("name", ["out.gguf.part", "out.gguf.journal"])
+def test_no_link_leads_the_writing_elsewhere(name: str, toy: Path, tmp_path: Path) -> None:
+    """Whoever laid it there: nothing outside of the folder is touched."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"precious")
+    (tmp_path / name).symlink_to(elsewhere)
+    with pytest.raises(OutputError):
+        convert(toy, "Q8_0", tmp_path / "out.gguf", jobs=1)
+    assert elsewhere.read_bytes() == b"precious"

@@ -84,7 +84,7 @@ def test_redirects_are_followed(location: str, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["http://hub.test/", "file:///etc/passwd", "http://[", "ftp://a/b"]
+    "location", ["http://hub.test/", "file:///etc/passwd", "http://[", "https://a:b", "ftp://a/b"]
 )
 def test_unsafe_redirects_are_not_followed(location: str) -> None:
     """Encryption is never given up, and only the web is the web."""

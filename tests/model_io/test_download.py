@@ -393,6 +393,14 @@ def test_a_folder_that_can_not_be_made(scene: Scene) -> None:
         scene.fetch()
 
 
+def test_a_folder_in_the_place_of_the_file(scene: Scene) -> None:
+    """Noticed before gigabytes have come."""
+    (scene.folder / NAME).mkdir(parents=True)
+    with pytest.raises(OutputError, match=f"{NAME} is a folder; remove it or fetch into another"):
+        scene.fetch()
+    assert scene.ranges() == []
+
+
 def test_two_processes_do_not_share_a_part(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one would write between the first one's bytes."""
     monkeypatch.setattr(model_io.file_lock, "_PATIENCE_SECONDS", 0)

@@ -115,7 +115,9 @@ def test_no_token_may_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "authorization" not in fake.requests[0].headers
 
 
-@pytest.mark.parametrize("text", ["huggingface.co", "ftp://hub", "https://", "http://a?b", "x y"])
+@pytest.mark.parametrize(
+    "text", ["huggingface.co", "ftp://hub", "https://", "http://a?b", "http://a:b", "x y"]
+)
 def test_a_wrong_endpoint_is_told(text: str) -> None:
     """Before anything is asked."""
     with pytest.raises(HubError, match="which is no web address; set it to an address like"):
@@ -148,6 +150,14 @@ def test_an_account_that_has_accepted_nothing() -> None:
     with FakeHub(FILES, token=TOKEN) as fake, Hub(fake.endpoint, TOKEN) as hub:
         fake.fail("model.safetensors", refusal)
         with pytest.raises(HubAccessError, match="isn't open to the account that HF_TOKEN"):
+            hub.read_range(hub.look_up(fake.name), "model.safetensors", 0, 3)
+
+
+def test_a_refusal_without_a_reason() -> None:
+    """The model's page may say more."""
+    with FakeHub(FILES) as fake, Hub(fake.endpoint) as hub:
+        fake.fail("model.safetensors", Status(403, at="hub"))
+        with pytest.raises(HubAccessError, match=f"is not open to you; look at {fake.endpoint}/"):
             hub.read_range(hub.look_up(fake.name), "model.safetensors", 0, 3)
 
 
@@ -185,17 +195,18 @@ def put(key: str, value: object) -> Callable[[dict[str, Any]], object]:
     return lambda told: told.update({key: value})
 
 
-def put_file(key: str, value: object) -> Callable[[dict[str, Any]], object]:
-    """Change the description of the large file."""
-    return lambda told: told["siblings"][1].update({key: value})
+def put_file(key: str, value: object, *, at: int = 1) -> Callable[[dict[str, Any]], object]:
+    """Change the description of the large file, or of the small one at 0."""
+    return lambda told: told["siblings"][at].update({key: value})
 
 
 @pytest.mark.parametrize(
     "change",
     [
         put("sha", "main"), put("sha", None), put("siblings", None), put("siblings", {"a": 1}),
-        put("siblings", ["a"]), put_file("size", -1), put_file("size", "7"), put_file("size", True),
-        put_file("size", 2**60), put_file("size", 2.0), put_file("blobId", "../"),
+        put("siblings", ["a"]), put_file("size", -1, at=0), put_file("size", "7", at=0),
+        put_file("size", True, at=0), put_file("size", 2**60, at=0), put_file("size", 2.0, at=0),
+        put_file("size", None, at=0), put_file("size", 1), put_file("blobId", "../"),
         put_file("rfilename", 7), put_file("lfs", []), put_file("lfs", {"size": 5120}),
         put_file("lfs", {"size": 5120, "sha256": "0" * 63}),
         put_file("lfs", {"size": 5120, "sha256": 1}), put_file("lfs", {"size": 1}),
@@ -365,6 +376,16 @@ def test_a_piece_goes_on_after_a_cut() -> None:
         piece = hub.read_range(hub.look_up(fake.name), "model.safetensors", 1000, 500)
         assert piece == WEIGHTS[1000:1500]
         assert fake.asked("store")[1].headers["range"] == "bytes=1100-1499"
+
+
+def test_a_piece_that_does_not_come() -> None:
+    """Nothing of it is kept, and nothing is said to be."""
+    with FakeHub(FILES) as fake, Hub(fake.endpoint, wait=lambda _: None) as hub:
+        fake.fail("model.safetensors", *[Status(500)] * 8)
+        found = hub.look_up(fake.name)
+        told = r"model.safetensors can't be fetched: 127.0.0.1 has a problem .*; run the same again"
+        with pytest.raises(HubUnreachableError, match=told):
+            hub.read_range(found, "model.safetensors", 0, 8)
 
 
 def test_pieces_share_their_connections() -> None:

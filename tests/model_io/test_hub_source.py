@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model_io import connection
+from model_io import connection, file_lock
 from model_io.convert import Conversion, convert
 from model_io.errors import (
+    BusyError,
     HubAccessError,
     HubDamageError,
     HubMissingError,
@@ -288,3 +289,21 @@ def test_a_forecast_knows_everything_and_fetches_little(
     assert expected.seconds >= expected.link_seconds
     assert expected.fits
     assert not list(tmp_path.iterdir())
+
+
+def test_a_second_converter_is_refused_before_it_fetches(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would only be in the way of the first one."""
+    monkeypatch.setattr(file_lock, "_PATIENCE_SECONDS", 0.0)
+    refusals: list[int] = []
+
+    def try_too(progress: Progress) -> None:
+        if not refusals:
+            before = len(hub.asked("hub"))
+            with pytest.raises(BusyError, match="is being made by another process"):
+                convert(SOURCE, "Q8_0", tmp_path / "out.gguf", jobs=1)
+            refusals.append(len(hub.asked("hub")) - before)
+
+    convert(SOURCE, "Q8_0", tmp_path / "out.gguf", jobs=1, on_progress=try_too)
+    assert len(refusals) == 1
