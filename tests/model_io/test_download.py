@@ -36,7 +36,6 @@ from tests.hub_server import (
     Expired,
     FakeHub,
     Fault,
-    Fine,
     Flip,
     Headers,
     IgnoreRange,
@@ -245,6 +244,21 @@ def test_another_size_is_not_used(fault: Fault, scene: Scene) -> None:
     assert scene.part.read_bytes() == WEIGHTS[:1000]
 
 
+def test_another_size_is_not_used_from_the_start(scene: Scene) -> None:
+    """Nothing is written of an answer that announces more than there should be."""
+    scene.fail(*[Longer(1)] * 3)
+    with pytest.raises(HubDamageError, match="3000001 bytes are offered in place of 3000000"):
+        scene.fetch()
+    assert not list(scene.folder.iterdir())
+
+
+def test_a_shorter_part_is_continued(scene: Scene) -> None:
+    """What an answer doesn't announce is not read as a part of it."""
+    scene.fail(Cut(1000), Headers({"Content-Length": "2000000"}))
+    assert scene.fetch() == WEIGHTS
+    assert scene.ranges() == ["", rest_from(1000), rest_from(2_001_000)]
+
+
 def test_a_file_that_does_not_end(scene: Scene) -> None:
     """No byte beyond the promised ones is written, or read."""
     scene.fail(Longer(100_000_000, is_chunked=True))
@@ -263,7 +277,7 @@ def test_a_changed_mark(scene: Scene) -> None:
 
 def test_a_weak_mark_is_not_sent(scene: Scene) -> None:
     """If-Range allows only strong ones."""
-    scene.fail(NewEtag('W/"weak"'), Fine())
+    scene.fail(NewEtag('W/"weak"'))
     scene.fetch()
     (scene.folder / NAME).unlink()
     scene.fail(Cut(1000))
@@ -361,6 +375,21 @@ def test_a_full_disk_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> N
     assert scene.part.read_bytes() == WEIGHTS[:1_200_000]
     assert scene.fetch() == WEIGHTS
     assert scene.ranges()[-1] == rest_from(1_200_000)
+
+
+class SlowDisk(io.FileIO):
+    """A file that takes little at a time."""
+
+    def write(self, data: memoryview) -> int:  # type: ignore[override]
+        """Take some of it."""
+        return super().write(data[:300_000])
+
+
+def test_a_disk_that_takes_little_at_a_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every byte is written once and hashed once."""
+    monkeypatch.setattr(model_io.download.io, "FileIO", SlowDisk)
+    assert scene.fetch() == WEIGHTS
+    assert scene.ranges() == [""]
 
 
 def test_a_disk_with_too_little_room(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

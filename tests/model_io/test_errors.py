@@ -35,3 +35,10 @@ def test_a_sentence_is_one_printable_line() -> None:
 def test_a_full_disk_is_an_output_error() -> None:
     """So callers can catch the wider class."""
     assert issubclass(NoRoomError, OutputError)
+
+
+def test_a_sentence_quotes_no_more_than_people_read() -> None:
+    """Whatever stands in a damaged file; what to do comes after it."""
+    sentence = str(OutputError("/a", "holds " + "x" * 10_000, "mend it"))
+    assert len(sentence) < 520
+    assert sentence.endswith("x…; mend it.")

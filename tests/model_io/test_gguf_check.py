@@ -183,3 +183,14 @@ def test_experts_apart_are_one_problem(good: GGUFHeader) -> None:
     old = replace(good, tensors=tuple(tensors))
     assert list(list_model_problems(old, tensors)) == []
     assert "octet model repair makes a new file of it" in next(list_file_problems(old))
+
+
+def test_entries_that_llama_cpp_refuses_are_not_copied(good: GGUFHeader) -> None:
+    """A conversion would make a file of them that doesn't load."""
+    check_entries(good, good.tensors)
+    kinds = dict(good.kinds) | {"tokenizer.ggml.bos_token_id": ValueKind.INT32}
+    with pytest.raises(CorruptGGUFError, match=r"bos_token_id as INT32 where llama\.cpp needs"):
+        check_entries(replace(good, kinds=kinds), good.tensors)
+    entries = {k: v for k, v in good.metadata.items() if k != "tokenizer.ggml.scores"}
+    with pytest.raises(CorruptGGUFError, match=r"has no tokenizer\.ggml\.scores"):
+        check_entries(replace(good, metadata=entries), good.tensors)

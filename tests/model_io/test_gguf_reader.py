@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -155,6 +156,23 @@ CASES = {
         preamble(0, 1) + text(b"k") + struct.pack("<II", 77, 0), CorruptGGUFError, "kind 77",
     ),
     "nameless": (preamble(0, 1) + text(b"") + bytes(16), CorruptGGUFError, "without a name"),
+    "damaged name": (
+        preamble(0, 1) + text(b"k\xff") + bytes(16), CorruptGGUFError, "whose name is damaged",
+    ),
+    "more entries than memory": (
+        preamble(0, 10_001) + bytes(200_000), CorruptGGUFError, "10,001 entries, more than any",
+    ),
+    "more tensors than memory": (
+        preamble(100_001) + bytes(4_000_000), CorruptGGUFError, "100,001 tensors, more than any",
+    ),
+    "more numbers than memory": (
+        preamble(0, 1) + text(b"k") + struct.pack("<IIQ", 9, 1, 2_000_001) + bytes(2_000_001),
+        CorruptGGUFError, "2,000,001 numbers, more than any",
+    ),
+    "more texts than memory": (
+        preamble(0, 2) + PAIR + text(b"l") + struct.pack("<IIQ", 9, 8, 2_000_000)
+        + bytes(16_000_000), CorruptGGUFError, "2,000,000 texts, more than any",
+    ),
     "doubled entry": (preamble(0, 2) + PAIR * 2 + bytes(9), CorruptGGUFError, "'k' twice"),
     "doubled tensor": (preamble(2) + tensor((1,)) * 2, CorruptGGUFError, "'t' twice"),
     "no dimensions": (preamble(1) + tensor(()) + bytes(9), CorruptGGUFError, "0 dimensions"),
@@ -189,6 +207,13 @@ def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
         read_header(tmp_path / "no.gguf")
     with pytest.raises(NotGGUFError, match="is a folder"):
         read_header(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "x.gguf")
+    with pytest.raises(NotGGUFError, match="is not a file"):
+        read_header(tmp_path / "x.gguf")
 
 
 def read_or_refuse(path: Path, content: bytes) -> None:

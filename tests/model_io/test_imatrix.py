@@ -248,6 +248,21 @@ def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
         read_imatrix(tmp_path)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "x.gguf")
+    with pytest.raises(ImatrixError, match="is not a file"):
+        read_imatrix(tmp_path / "x.gguf")
+
+
+def test_a_file_without_end_is_refused(path: Path) -> None:
+    """It would be hashed for minutes."""
+    with path.open("ab") as file:
+        file.truncate(2**30)
+    with pytest.raises(ImatrixError, match="1,073,741,824 bytes, more than any Mixtral needs"):
+        read_imatrix(path)
+
+
 def test_a_cut_file_is_refused(path: Path) -> None:
     """Before any value is read."""
     path.write_bytes(path.read_bytes()[:-40])

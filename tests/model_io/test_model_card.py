@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from model_io.errors import MetadataError
 from model_io.gguf_values import string, uint32
 from model_io.model_card import ParameterCounts, describe_model, rewrite_as_quantized
 from tests.model_io.test_quant_types import REAL
@@ -59,3 +63,47 @@ def test_quantizing_moves_two_entries_to_the_end() -> None:
         "tokenizer.ggml.model", "general.quantization_version", "general.file_type",
     ]  # fmt: skip
     assert after["general.file_type"] == uint32(15)
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join(['*' + last] * 9)}]\n"
+    for last, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+"""Nine lists of nine lists, nine times: 4 GB of text if it were written out."""
+
+CARDS = {
+    "laughs": (LAUGHS + "license: *i\n", "the settings in README.md have no end"),
+    "laughing models": (LAUGHS + "base_model: *i\n", "the settings in README.md have no end"),
+    "a list in itself": ("license: &a [*a]\n", "the settings in README.md have no end"),
+    "long": ("tags:\n" + "- a\n" * 50_000, "before the text of README.md are too long"),
+    "deep": ("tags: " + "[" * 5000 + "\n", "values in values without end"),
+    "a program": (
+        "tags: !!python/object/apply:os.system ['true']\n",
+        "for the tag 'tag:yaml.org,2002:python/object/apply:os.system', line 2 of README.md",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CARDS)
+def test_a_card_without_end_is_refused(case: str, tmp_path: Path) -> None:
+    """At once, and the sentence says why."""
+    settings, words = CARDS[case]
+    with pytest.raises(MetadataError, match="can't be understood") as caught:
+        describe(tmp_path / "x", f"---\n{settings}---\n")
+    assert words in str(caught.value)
+
+
+def test_a_name_without_end_is_refused(tmp_path: Path) -> None:
+    """Taking it apart would last for minutes."""
+    (tmp_path / "config.json").write_text(json.dumps({"_name_or_path": "a--" * 500_000}))
+    with pytest.raises(MetadataError, match=r"the name in config\.json is too long"):
+        describe_model(tmp_path, REAL, COUNTS, 15)
+
+
+@pytest.mark.parametrize("name", ["README.md", "config.json", "generation_config.json"])
+def test_a_file_without_end_is_refused(name: str, tmp_path: Path) -> None:
+    """A gigabyte of holes takes no place on the disk."""
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(MetadataError, match=f"{name} is far too long"):
+        describe_model(tmp_path, REAL, COUNTS, 15)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from model_io.errors import ConfigError
-from model_io.model_config import read_config
+from model_io.errors import ConfigError, MetadataError, NotMixtralError
+from model_io.model_config import check_file, read_config, read_json
 from tests.model_io.test_quant_types import REAL
 
 # The released model's own file, without what doesn't matter here.
@@ -90,3 +91,36 @@ def test_values_that_no_mixtral_has(key: str, value: object, tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="which no Mixtral has") as caught:
         read_config(write(tmp_path, OLD | {key: value}))
     assert key.split("_")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["model_type", "architectures"])
+def test_another_kind_is_named_in_few_letters(key: str, tmp_path: Path) -> None:
+    """However much stands in its place."""
+    with pytest.raises(NotMixtralError, match="describes a") as caught:
+        read_config(write(tmp_path, OLD | {key: ["x" * 5000] * 5000}))
+    assert len(str(caught.value)) < len(str(tmp_path)) + 600
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(ConfigError, match="is not a file"):
+        read_json(tmp_path / "config.json", ConfigError)
+
+
+def test_json_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    """A list of empty lists is thirty times as large in memory."""
+    (tmp_path / "config.json").write_text("[" + "[]," * 2_000_000 + "1]")
+    with pytest.raises(ConfigError, match="is far too long for what it should hold"):
+        read_json(tmp_path / "config.json", ConfigError)
+
+
+def test_a_file_that_is_not_there_can_be_read(tmp_path: Path) -> None:
+    """Who wants it says so."""
+    check_file(tmp_path / "nothing", MetadataError)
+
+
+def test_a_name_that_no_disk_takes(tmp_path: Path) -> None:
+    """The system's own words."""
+    with pytest.raises(MetadataError, match="can't be read: File name too long"):
+        check_file(tmp_path / ("x" * 300), MetadataError)
