@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from model_io.errors import HubError, ModelIOError
+from model_io.hub_name import HUB_PREFIX
 from model_io.jobs import ConvertJob, ForecastJob, RepairJob, VerifyJob
 from model_io.journal import journal_path
 from model_io.preparation import Job, Outcome, prepare
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from model_io.verify import Verification
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  argparse has no public name for it
-
-HUB_PREFIX = "hub:"
 
 
 def add_commands(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from model_io.disk import explain_refusal, sync_folder
 from model_io.errors import OutputError, SourceReadError
-from model_io.gguf_writer import FilePlan, explain_refusal, sync_folder
+from model_io.gguf_writer import FilePlan
 from model_io.journal import Journal, Task, Unit, open_journal, part_path
 from model_io.progress import Cancelled, Meter, ProgressCallback, StopCallback
 from model_io.quantize import Matrix, quantize

@@ -18,8 +18,8 @@ from pathlib import Path
 from model_io.assembly import assemble
 from model_io.checkpoint import Checkpoint
 from model_io.conversion_plan import ConversionPlan, plan_conversion
+from model_io.disk import check_folder, check_target
 from model_io.errors import OutputError
-from model_io.gguf_writer import check_folder, check_target
 from model_io.imatrix import read_imatrix
 from model_io.journal import Task, part_path
 from model_io.progress import (

@@ -6,11 +6,9 @@ nor what a hub's answers mean. Source of the protocol: RFC 9110, 13.1.5 and 14.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
-import shutil
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +19,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 import httpx
 
 from model_io.connection import STALL_SECONDS, Broken, Connection, explain
-from model_io.errors import BusyError, HubDamageError, NoRoomError, OutputError
+from model_io.disk import check_room, explain_refusal
+from model_io.errors import BusyError, HubDamageError, OutputError
 from model_io.file_lock import lock_file
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class PartFile:
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
             descriptor = os.open(self._path, flags, 0o666)
         except OSError as error:
-            raise explain_refusal(self._target, self.position, error) from error
+            raise explain_refusal(self._target, error) from error
         self._file = io.FileIO(descriptor, "r+")
         if not lock_file(descriptor):
             self._file.close()
@@ -139,14 +138,9 @@ class PartFile:
                 self._file.truncate(0)
             self._file.seek(0)
             self.position = hash_rest(self._file, self._hash, self._check, self._on_bytes)
-            missing = self.end - self.position - shutil.disk_usage(self._target.parent).free
+            check_room(self._target.parent, self.end - self.position, self._target.name)
         except OSError as error:
-            raise explain_refusal(self._target, self.position, error) from error
-        if missing > 0:
-            problem = (
-                f"is on a disk with {missing:,} bytes too little space for {self._target.name}"
-            )
-            raise NoRoomError(self._target.parent, problem, "free some or choose another disk")
+            raise explain_refusal(self._target, error) from error
 
     def append(self, piece: memoryview) -> None:
         """See Sink; what the disk took before it refused counts."""
@@ -157,7 +151,7 @@ class PartFile:
                 self.position += written
                 piece = piece[written:]
         except OSError as error:
-            raise explain_refusal(self._target, self.position, error) from error
+            raise explain_refusal(self._target, error) from error
         self._on_bytes(self.position)
 
     def restart(self) -> None:
@@ -166,7 +160,7 @@ class PartFile:
             self._file.seek(0)
             self._file.truncate()
         except OSError as error:
-            raise explain_refusal(self._target, self.position, error) from error
+            raise explain_refusal(self._target, error) from error
         self._hash, self.position = self._start_hash(), 0
 
     def is_right(self, digest: str) -> bool:
@@ -181,7 +175,7 @@ class PartFile:
             self._file.close()  # Windows renames no open file
             self._path.replace(self._target)
         except OSError as error:
-            raise explain_refusal(self._target, self.position, error) from error
+            raise explain_refusal(self._target, error) from error
 
 
 def hash_rest(
@@ -196,19 +190,6 @@ def hash_rest(
         hashed += count
         on_bytes(hashed)
     return hashed
-
-
-def explain_refusal(target: Path, kept_bytes: int, error: OSError) -> OutputError:
-    """Why the disk refused, what is kept, and what to do."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        remedy = f"free some space and run the same again: {kept_bytes:,} bytes of it are kept"
-        problem = f"is on a disk that became full while {target.name} came"
-        return NoRoomError(target.parent, problem, remedy)
-    if error.errno == errno.EFBIG:
-        problem = "is on a disk that can't hold files of this size"
-        return OutputError(target.parent, problem, "choose another disk")
-    reason = error.strerror or type(error).__name__
-    return OutputError(target, f"can't be written: {reason}", "choose another place")
 
 
 class Transfer:

@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Lock
 
 from model_io.errors import HubMissingError
-from model_io.hub import Hub, HubFile, Repository, parse_source
+from model_io.hub import Hub, HubFile, Repository
+from model_io.hub_name import parse_source
 from model_io.progress import Meter, ProgressCallback, StopCallback
 
 _LEFT_OUT = (".bin", ".pt", ".pth", ".msgpack", ".h5", ".gguf")

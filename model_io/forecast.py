@@ -13,7 +13,7 @@ from pathlib import Path
 
 from model_io.conversion_plan import ConversionPlan
 from model_io.convert import outstanding_bytes, plan_source, processors
-from model_io.gguf_writer import check_folder
+from model_io.disk import check_folder
 from model_io.kernel_speed import measure_kernels
 from model_io.progress import StopCallback, never_stop
 from model_io.quant_types import TensorType

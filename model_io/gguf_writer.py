@@ -1,4 +1,4 @@
-"""Lays out a GGUF file to the last byte, and says whether and why a disk can't take it.
+"""Lays out a GGUF file to the last byte.
 
 Knows nothing of models: it is given entries and tensors, and says where each tensor's data go.
 Others put them there. Source of the layout: docs/gguf.md of ggml.
@@ -6,16 +6,11 @@ Others put them there. Source of the layout: docs/gguf.md of ggml.
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-import shutil
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from model_io.errors import NoRoomError, OutputError
 from model_io.gguf_values import STRUCT_CODES, Item, Metadata, MetadataValue, ValueKind
 from model_io.quant_types import TensorType
 
@@ -89,56 +84,3 @@ def _pack_item(kind: ValueKind, item: Item) -> bytes:
         return struct.pack("<" + STRUCT_CODES[kind], item)
     text = item if isinstance(item, bytes) else str(item).encode()
     return struct.pack("<Q", len(text)) + text
-
-
-def check_target(target: Path, needed_bytes: int) -> None:
-    """Make sure, without writing a byte, that a file can be made at `target`.
-
-    `needed_bytes` are what it and all that is kept beside it will still take. Raises OutputError,
-    or NoRoomError with the number of bytes that are missing.
-    """
-    check_folder(target)
-    folder = target.parent
-    missing = needed_bytes - shutil.disk_usage(folder).free
-    if missing > 0:
-        problem = f"is on a disk with {missing:,} bytes too little space for the result"
-        raise NoRoomError(folder, problem, "free some or choose another disk")
-
-
-def check_folder(target: Path) -> None:
-    """Make sure that a file can be made in the folder of `target`. Raises OutputError."""
-    folder = target.parent
-    try:
-        is_folder = target.is_dir()
-    except OSError as error:  # its name is too long, or a folder above it may not be entered
-        raise explain_refusal(target, error) from None
-    if is_folder:
-        raise OutputError(target, "is a folder", "name a file")
-    if not folder.is_dir():
-        raise OutputError(folder, "is not a folder", "make it first or choose another place")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(folder, "can't be written to", "choose another place")
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the folder's names on the disk: a power cut must not take a finished file's away."""
-    if os.name == "nt":
-        return  # Windows opens no folders
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def explain_refusal(target: Path, error: OSError) -> OutputError:
-    """Why the disk refused to take `target`, and what to do; what is done is kept."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        problem = "is on a disk that became full"
-        remedy = "free some space and run the same again, which goes on from here"
-        return NoRoomError(target.parent, problem, remedy)
-    if error.errno == errno.EFBIG:
-        problem = "is on a disk that can't hold files of this size"
-        return OutputError(target.parent, problem, "choose another disk")
-    reason = error.strerror or type(error).__name__
-    return OutputError(target, f"can't be written: {reason}", "choose another place")

@@ -23,13 +23,13 @@ from urllib.parse import quote
 import httpx
 
 from model_io.connection import Broken, Connection, read_body, retry_after_seconds
+from model_io.disk import explain_refusal
 from model_io.download import (
     WRONG_RESULTS,
     BeyondEnd,
     PartFile,
     Piece,
     Transfer,
-    explain_refusal,
     hash_rest,
 )
 from model_io.errors import (
@@ -39,19 +39,17 @@ from model_io.errors import (
     HubMissingError,
     HubUnreachableError,
 )
+from model_io.hub_name import HUB_PREFIX, check_source
 from model_io.progress import StopCallback, never_stop
 
 if TYPE_CHECKING:
     from _hashlib import HASH
 
-HUB_PREFIX = "hub:"
 DEFAULT_ENDPOINT = "https://huggingface.co"
 PIECE_LIMIT_BYTES = 128 * 1024 * 1024
 
 _ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
 _LOOK_UP_ATTEMPTS = 4  # somebody sits and waits
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_REVISION = re.compile(r"\w[\w./+-]{0,199}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -89,22 +87,6 @@ class Repository:
     revision: str
     commit: str
     files: Mapping[str, HubFile]
-
-
-def parse_source(text: str) -> tuple[str, str]:
-    """Name and revision in "hub:owner/name" or "hub:owner/name@revision". Raises HubError."""
-    name, at, revision = text.removeprefix(HUB_PREFIX).partition("@")
-    if not text.startswith(HUB_PREFIX):
-        name = ""
-    return _check_source(text, name, revision if at else "main")
-
-
-def _check_source(text: str, name: str, revision: str) -> tuple[str, str]:
-    is_name = _NAME.fullmatch(name) and ".." not in name and "--" not in name
-    if not is_name or not _REVISION.fullmatch(revision) or ".." in revision:
-        remedy = "write it as hub:owner/name or hub:owner/name@revision"
-        raise HubError(text[:200], "is not the name of a model on the hub", remedy)
-    return name, revision
 
 
 def is_safe_path(path: str) -> bool:
@@ -152,7 +134,7 @@ class Hub:
     def look_up(self, name: str, revision: str = "main") -> Repository:
         """The model `name` ("owner/name") with its files; the commit is fixed from here on."""
         what = HUB_PREFIX + name
-        _check_source(f"{what}@{revision}", name, revision)
+        check_source(f"{what}@{revision}", name, revision)
         path = f"/api/models/{name}/revision/{quote(revision, safe='')}?blobs=true"
 
         def attempt() -> bytes:
@@ -238,7 +220,7 @@ class Hub:
             with target.open("rb", buffering=0) as opened:
                 hash_rest(opened, digest, self._connection.check, on_bytes)
         except OSError as error:
-            raise explain_refusal(target, 0, error) from error
+            raise explain_refusal(target, error) from error
         return digest.hexdigest() == file.digest
 
     def _transfer(self, repository: Repository, file: HubFile, sink: Piece | PartFile) -> Transfer:

@@ -18,10 +18,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from model_io.checkpoint import Checkpoint, read_mixtral
+from model_io.disk import explain_refusal
 from model_io.errors import BusyError, HubMissingError, SafetensorsError
 from model_io.file_lock import lock_file
-from model_io.gguf_writer import explain_refusal
-from model_io.hub import Hub, HubFile, Repository, parse_source
+from model_io.hub import Hub, HubFile, Repository
+from model_io.hub_name import parse_source
 from model_io.journal import journal_path
 from model_io.model_config import read_json
 from model_io.progress import StopCallback

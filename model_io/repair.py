@@ -19,8 +19,9 @@ from model_io.convert import (
     outstanding_bytes,
     processors,
 )
+from model_io.disk import check_folder, check_target
 from model_io.errors import GGUFError, NotGGUFError, TensorError
-from model_io.gguf_writer import TensorSpec, check_folder, check_target
+from model_io.gguf_writer import TensorSpec
 from model_io.journal import Task
 from model_io.progress import ProgressCallback, StopCallback, ignore_progress, never_stop
 from model_io.quant_types import find_type

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,10 +53,14 @@ class ShardWindow:
         self._thread: threading.Thread | None = None
 
     def expect(self, matrices: Sequence[Matrix]) -> None:
-        """Learn from all matrices of the model how many bytes of weights each shard has."""
+        """Learn how many bytes of weights each shard has, and see what an earlier run left."""
         for matrix in matrices:
             size = self._content_bytes.get(matrix.path, 0)
             self._content_bytes[matrix.path] = size + matrix.source_bytes
+        for path in self._shards:
+            for there in (path, _part(path)):
+                with suppress(OSError):
+                    self._fetched[path] = there.stat().st_size
 
     @property
     def is_stopped(self) -> bool:
@@ -148,9 +153,14 @@ class ShardWindow:
 
     def _remove(self, path: Path) -> None:
         try:
-            for there in (path, path.with_name(f"{path.name}.part")):
+            for there in (path, _part(path)):
                 there.unlink(missing_ok=True)
         except OSError as error:
             problem = f"can't be removed: {error.strerror or error}"
             remedy = "remove it and run the same again"
             raise SourceReadError(path, problem, remedy) from None
+
+
+def _part(path: Path) -> Path:
+    """Where a shard grows while it comes."""
+    return path.with_name(f"{path.name}.part")

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from model_io.assembly import LocalFiles, Supply
 from model_io.checkpoint import Checkpoint, read_mixtral
+from model_io.hub_name import HUB_PREFIX
 from model_io.progress import StopCallback
-
-HUB_PREFIX = "hub:"
 
 
 @dataclass(frozen=True, slots=True)

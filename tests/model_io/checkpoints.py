@@ -177,8 +177,17 @@ OTHER_DTYPES = {
         Shape("half", layers=1, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F16", seed=5),
         Shape("single", layers=1, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F32", seed=6),
         Shape(
-            "mixed", layers=2, hidden=256, ffn=256, heads=2, kv_heads=1, dtype="F32", seed=8,
-            vocabulary=32002, companions=chatml_companions(), other_dtypes={"experts.3": "BF16"},
+            "mixed",
+            layers=2,
+            hidden=256,
+            ffn=256,
+            heads=2,
+            kv_heads=1,
+            dtype="F32",
+            seed=8,
+            vocabulary=32002,
+            companions=chatml_companions(),
+            other_dtypes={"experts.3": "BF16"},
         ),
     )
 }

@@ -41,7 +41,9 @@ _VALUES: tuple[object, ...] = (
     [2**62] * 8, [0, 2**40], [-2, 0], "BF16", "F64", "MixtralForCausalLM",
 )  # fmt: skip
 
-_OPCODES = b"(.0N\x88\x89IJKLMFGSTUVX\x8c\x8d])}eauRbcioqr\x94hjgpQP\x80\x81\x85\x86\x87\x8a\x8b\x93\x95"
+_OPCODES = (
+    b"(.0N\x88\x89IJKLMFGSTUVX\x8c\x8d])}eauRbcioqr\x94hjgpQP\x80\x81\x85\x86\x87\x8a\x8b\x93\x95"
+)
 
 
 def damage(folder: Path, rng: Random) -> str:
@@ -57,7 +59,7 @@ def damage(folder: Path, rng: Random) -> str:
         kinds = [*_PLACES]
     elif chance < 0.08:
         kinds = [swelling for swelling in (SWELLINGS.get(path.suffix),) if swelling] or kinds
-    elif chance < 0.6 and path.suffix in _SPECIAL:
+    elif chance < 0.5 and path.suffix in _SPECIAL:
         kinds = [*_SPECIAL[path.suffix]]
     kind = rng.choice(kinds)
     kind(path, rng)
@@ -195,9 +197,9 @@ def make_link(path: Path, rng: Random) -> None:
 
 
 def make_hole(path: Path, rng: Random) -> None:
-    """The file goes on for 1.5 GB that take no place."""
+    """The file goes on for 1.1 GB that take no place."""
     put(path, path.read_bytes() * rng.choice((0, 1)))
-    os.truncate(path, 3 * 2**29)
+    os.truncate(path, 1_100_000_000)
 
 
 def add_stray(path: Path, rng: Random) -> None:

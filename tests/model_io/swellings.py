@@ -115,7 +115,9 @@ def swell_card(path: Path, rng: Random) -> None:
     path.unlink()
     size = rng.choice((2_000_000, _SIZE))
     unit = rng.choice(("x", "k{}: v\n", "- a\n", "\n", "[", "? "))
-    text = "".join(unit.format(number) for number in range(size // 8)) if "{}" in unit else unit * size
+    text = (
+        "".join(unit.format(number) for number in range(size // 8)) if "{}" in unit else unit * size
+    )
     path.write_text(f"---\n{text[:size]}\n---\n")
 
 

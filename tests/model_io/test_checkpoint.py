@@ -20,14 +20,16 @@ from model_io.errors import (
     MissingFileError,
     ModelIOError,
     NotMixtralError,
+    SourceReadError,
     TensorError,
     TruncatedGGUFError,
 )
+from model_io.gguf_reader import read_header
 from model_io.quant_types import F16, Quant
 from tests.model_io.checkpoints import SHAPES, Shape, make_checkpoint
 from tests.model_io.conftest import TOY
 from tests.model_io.layouts import make_consolidated, make_original
-from tests.model_io.small_models import tensors_of, write_parts
+from tests.model_io.small_models import entries_of, gguf_of, tensors_of, write_parts
 from tests.model_io.test_convert import quantized_by_llama_cpp
 
 MAKERS = {"consolidated": make_consolidated, "pytorch": make_original}
@@ -214,3 +216,20 @@ def test_a_folder_with_several_models(bf16_files: Path, tmp_path: Path) -> None:
     """One of them has to be named."""
     with pytest.raises(MissingFileError, match="holds several models"):
         convert(bf16_files, "Q8_0", tmp_path / "out.gguf", jobs=1)
+
+
+def test_a_source_that_the_system_keeps_from_us(tmp_path: Path) -> None:
+    """The system's own words."""
+    with pytest.raises(SourceReadError, match="can't be read: File name too long; check its name"):
+        convert(tmp_path / ("x" * 300), "Q8_0", tmp_path / "out.gguf")
+
+
+def test_a_damaged_vocabulary_is_not_copied(tmp_path: Path, bf16_files: Path) -> None:
+    """The result would not load, and an hour would be lost."""
+    source = tmp_path / "source.gguf"
+    whole = bf16_files / "contradictions.gguf"
+    entries = entries_of(read_header(whole))
+    del entries["tokenizer.ggml.scores"]
+    source.write_bytes(gguf_of(entries, tensors_of(whole)))
+    with pytest.raises(CorruptGGUFError, match=r"has no tokenizer\.ggml\.scores for each"):
+        convert(source, "Q8_0", tmp_path / "out.gguf")

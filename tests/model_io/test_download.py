@@ -368,8 +368,8 @@ def test_a_full_disk_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(NoRoomError) as caught:
         scene.fetch()
     assert str(caught.value) == (
-        f"{scene.folder} is on a disk that became full while {NAME} came; "
-        "free some space and run the same again: 1,200,000 bytes of it are kept."
+        f"{scene.folder} is on a disk that became full while {NAME} was written; "
+        "free some space and run the same again, which goes on from here."
     )
     monkeypatch.undo()
     assert scene.part.read_bytes() == WEIGHTS[:1_200_000]

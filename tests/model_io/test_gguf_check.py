@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from model_io.gguf_check import list_file_problems, list_model_problems
+from model_io.errors import CorruptGGUFError
+from model_io.gguf_check import check_entries, list_file_problems, list_model_problems
 from model_io.gguf_reader import GGUFHeader, GGUFTensor, Value, read_header
 from model_io.gguf_values import ValueKind
 from model_io.quant_types import F16, F32, TENSOR_TYPES

@@ -12,7 +12,8 @@ import pytest
 
 import model_io.hub
 from model_io.errors import HubAccessError, HubError, HubMissingError, HubUnreachableError
-from model_io.hub import PIECE_LIMIT_BYTES, Hub, HubFile, is_safe_path, parse_source
+from model_io.hub import PIECE_LIMIT_BYTES, Hub, HubFile, is_safe_path
+from model_io.hub_name import parse_source
 from tests.hub_server import API, Cut, FakeHub, Headers, Status
 
 WEIGHTS = bytes(range(256)) * 20

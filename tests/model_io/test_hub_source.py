@@ -250,7 +250,7 @@ def test_a_disk_without_room_for_two_shards_is_known_before(
     hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The result alone would fit."""
-    monkeypatch.setattr("model_io.gguf_writer.shutil.disk_usage", lambda _: Disk(20_000_000))
+    monkeypatch.setattr("model_io.disk.shutil.disk_usage", lambda _: Disk(20_000_000))
     with pytest.raises(NoRoomError, match="too little space for the result"):
         convert(SOURCE, "Q4_K_M", tmp_path / "out.gguf", jobs=2)
     assert not list(tmp_path.iterdir())

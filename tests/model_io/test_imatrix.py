@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

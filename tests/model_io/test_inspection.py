@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from model_io.convert import convert
-from model_io.errors import ModelIOError
+from model_io.errors import ModelIOError, SourceReadError
 from model_io.inspection import Inspection, inspect
 from tests.model_io.checkpoints import SHAPES, Shape
 from tests.model_io.layouts import make_consolidated, make_original
@@ -96,4 +98,21 @@ def test_a_missing_shard_of_a_consolidated_model(toy: Path, tmp_path: Path) -> N
 def test_something_else_is_an_error(tmp_path: Path) -> None:
     """An empty folder is no model."""
     with pytest.raises(ModelIOError, match="holds no model"):
+        inspect(tmp_path)
+
+
+def test_a_name_that_no_disk_takes(tmp_path: Path) -> None:
+    """The system's own words."""
+    with pytest.raises(SourceReadError, match="can't be read: File name too long; check its name"):
+        inspect(tmp_path / ("x" * 300))
+
+
+def test_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner took the right to read it away; root could read it all the same."""
+
+    def refuse(path: object) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(SourceReadError, match="can't be read: Permission denied"):
         inspect(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_io.errors import ModelIOError
-from model_io.safetensors_reader import read_checkpoint, read_header
+from model_io.errors import ModelIOError, SafetensorsError
+from model_io.safetensors_reader import looks_like_safetensors, read_checkpoint, read_header
 from model_io.stored_tensor import StoredTensor
 from model_io.tensor_names import HUGGINGFACE
 from tests.model_io.checkpoints import SHAPES, tensor_shapes
@@ -127,3 +128,20 @@ def test_a_deeply_nested_header(tmp_path: Path, depth: int) -> None:
     (tmp_path / "x").write_bytes(struct.pack("<Q", depth) + text)
     with pytest.raises(ModelIOError, match="not valid JSON"):
         read_header(tmp_path / "x")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "x.safetensors")
+    assert not looks_like_safetensors(tmp_path / "x.safetensors")
+    with pytest.raises(SafetensorsError, match="is not a file"):
+        read_header(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("dtype", ["x" * 5000, [["x" * 5000] * 50], 7, None])
+def test_any_type_is_named_in_few_letters(dtype: object, tmp_path: Path) -> None:
+    """However much stands in its place."""
+    entry = {"dtype": dtype, "shape": [1], "data_offsets": [0, 1]}
+    with pytest.raises(SafetensorsError, match="in the unknown type") as caught:
+        read_header(write(tmp_path / "x", {"a": entry}))
+    assert len(caught.value.problem) < 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tracemalloc
 import zipfile
@@ -444,6 +445,14 @@ def tensor_bytes(value: torch.Tensor) -> bytes:
 
     content = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     return bytes(content)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "x.pt")
+    assert not looks_like_torch_file(tmp_path / "x.pt")
+    with pytest.raises(TorchFileError, match="is not a file"):
+        read_torch_file(tmp_path / "x.pt")
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -2,8 +2,8 @@
 
 Their word: a result or one clear sentence, and nothing else, within ten seconds, within 1 GB of
 memory, without a file outside the output's folder. A trial is a seed: it chooses the model, what
-is damaged in it, and how. Linux only, for the memory comes from /proc. One trial at a time, in
-the main thread, since a timer interrupts it.
+is damaged in it, and how. One trial at a time, in the main thread, since a timer interrupts it;
+memory is measured where there is a /proc.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -102,7 +102,8 @@ class _Warden:
         if not isinstance(place, str | bytes | os.PathLike):
             return
         path = os.path.abspath(os.fsdecode(place))  # noqa: PTH100  no Path in a hook
-        if not path.startswith(self.allowed) and "__pycache__" not in path:
+        is_harmless = path == os.devnull or "__pycache__" in path
+        if not path.startswith(self.allowed) and not is_harmless:
             self.forbid(f"changes {path}")
 
     def forbid(self, what: str) -> None:
@@ -122,7 +123,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 @contextmanager
 def watched(allowed: Path) -> Iterator[_Warden]:
     """Let nothing be changed but below `allowed`, nothing be started, no pipe be waited for."""
-    global _warden, _is_hooked  # noqa: PLW0603  Python never takes an audit hook away
+    global _warden, _is_hooked
     if not _is_hooked:
         sys.addaudithook(_hook)
         _is_hooked = True
@@ -162,7 +163,7 @@ def run_trial(seed: int, bases: Sequence[Base], scratch: Path) -> Report:
     what = damage(source, rng)
     quant = rng.choice(("Q4_K_M", "Q8_0"))
     before = _photograph(root)
-    _forget_peak()
+    before_bytes = _forget_peak()
     started = time.monotonic()
     answers, broken = _answer_all(base, source, out, quant)
     seconds = time.monotonic() - started
@@ -172,6 +173,8 @@ def run_trial(seed: int, bases: Sequence[Base], scratch: Path) -> Report:
     broken += _judge_rest(out)
     if seconds > LIMIT_SECONDS:
         broken.append(f"took {seconds:.1f} s")
+    if peak_bytes - before_bytes > LIMIT_BYTES:
+        broken.append(f"took {peak_bytes - before_bytes:,} bytes of memory")
     shutil.rmtree(root)
     return Report(seed, base.name, what, answers, broken, round(seconds, 3), peak_bytes)
 
@@ -210,7 +213,7 @@ def _answer(name: str, command: Callable[[], object], broken: list[str]) -> str:
     try:
         result = command()
     except ModelIOError as error:
-        broken += _judge_sentence(str(error))
+        broken += judge_sentence(str(error))
         return type(error).__name__
     except Forbidden:
         return "forbidden"
@@ -220,11 +223,11 @@ def _answer(name: str, command: Callable[[], object], broken: list[str]) -> str:
         broken.append(f"{name} raises {type(error).__name__} at {place}: {str(error)[:100]}")
         return "traceback"
     for problem in getattr(result, "problems", ()):
-        broken += [] if problem.startswith("and ") else _judge_sentence(problem)
+        broken += [] if problem.startswith("and ") else judge_sentence(problem)
     return "result"
 
 
-def _judge_sentence(sentence: str) -> list[str]:
+def judge_sentence(sentence: str) -> list[str]:
     """What keeps a sentence from being clear."""
     if not sentence.isprintable():
         return [f"unprintable: {sentence!r:.200}"]
@@ -265,12 +268,20 @@ def _photograph(root: Path) -> dict[str, tuple[int, int, int, int]]:
     return found
 
 
-def _forget_peak() -> None:
-    """proc(5): 5 sets the peak of a process to what it has now."""
-    Path("/proc/self/clear_refs").write_text("5")
+def _forget_peak() -> int:
+    """Begin to measure anew; returns what the process has now.
+
+    proc(5): the number 5 sets its peak to that.
+    """
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak_bytes()
 
 
 def _peak_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
