@@ -65,11 +65,6 @@ class Matrix:
         """What has to be read for it."""
         return self.source_type.row_bytes(self.rows * self.columns)
 
-    @property
-    def target_bytes(self) -> int:
-        """What it takes in the file."""
-        return self.type.row_bytes(self.rows * self.columns)
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -113,11 +108,6 @@ class Chunk:
         """Where its rows begin in the target file."""
         row_bytes = self.matrix.type.row_bytes(self.matrix.columns)
         return self.matrix.target_offset + self.first_row * row_bytes
-
-    @property
-    def target_bytes(self) -> int:
-        """What its rows take there."""
-        return self.rows * self.matrix.type.row_bytes(self.matrix.columns)
 
 
 def quantize(matrices: Iterable[Matrix], target: Path, jobs: int) -> Generator[Step, None, None]:

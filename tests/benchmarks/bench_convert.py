@@ -77,7 +77,7 @@ def run_kernels(chunks: Sequence[Chunk], jobs: int) -> Run:
 
     def work() -> None:
         started = time.thread_time()
-        packed = np.empty(max(chunk.target_bytes for chunk in chunks), np.uint8)
+        packed = np.empty(max(c.matrix.type.row_bytes(c.elements) for c in chunks), np.uint8)
         while True:
             with lock:
                 chunk = next(waiting, None)
