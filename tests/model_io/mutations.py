@@ -17,29 +17,12 @@ from random import Random
 
 from model_io.gguf_reader import read_header
 from model_io.gguf_values import Metadata, MetadataValue, ValueKind
+from tests.model_io.hostile_values import CARDS, NAMES, NUMBERS, PICKLES, RAW_JSON, VALUES
 from tests.model_io.small_models import entries_of, gguf_of, tensors_of
 from tests.model_io.swellings import SWELLINGS
 from tests.model_io.torch_files import write_members
 
 Damage = Callable[[Path, Random], object]
-
-NAMES = ("../x", "/etc/passwd", "..", ".", "", "a\0b", "a/b", "\\\\host\\x", "x" * 5000, "\ud800")
-NUMBERS = (0, 1, 2, 7, 31, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32,
-           2**40, 2**53, 2**60, 2**62, 2**63 - 1, 2**63, 2**64 - 1)  # fmt: skip
-_RAW = {
-    "@deep list@": "[" * 100_000 + "]" * 100_000,
-    "@deep object@": '{"a":' * 100_000 + "1" + "}" * 100_000,
-    "@long number@": "1" * 5000,
-    "@infinite@": "1e999",
-    "@NaN@": "NaN",
-}
-"""Values that json.dumps can't write, by the texts that stand for them."""
-
-_VALUES: tuple[object, ...] = (
-    *NUMBERS, *NAMES, *_RAW, -1, -(2**63), 0.5, 1e308, -1e-5, None, True, False, [], {}, [[]],
-    [1, 2], ["a", None], {"a": {"b": []}}, "9" * 5000, "a b " * 500, "true", "2",
-    [2**62] * 8, [0, 2**40], [-2, 0], "BF16", "F64", "MixtralForCausalLM",
-)  # fmt: skip
 
 _OPCODES = (
     b"(.0N\x88\x89IJKLMFGSTUVX\x8c\x8d])}eauRbcioqr\x94hjgpQP\x80\x81\x85\x86\x87\x8a\x8b\x93\x95"
@@ -105,6 +88,7 @@ def _place(path: Path, content: bytes, rng: Random) -> int:
 
 
 def flip_bytes(path: Path, rng: Random) -> None:
+    """Single bits."""
     content = bytearray(path.read_bytes())
     for _ in range(rng.choice((1, 1, 2, 8))):
         content[_place(path, content, rng)] ^= 1 << rng.randrange(8)
@@ -112,6 +96,7 @@ def flip_bytes(path: Path, rng: Random) -> None:
 
 
 def set_bytes(path: Path, rng: Random) -> None:
+    """Other bytes."""
     content = bytearray(path.read_bytes())
     for _ in range(rng.choice((1, 1, 2, 8))):
         content[_place(path, content, rng)] = rng.choice((0, 0x7F, 0x80, 0xFF, rng.randrange(256)))
@@ -119,24 +104,28 @@ def set_bytes(path: Path, rng: Random) -> None:
 
 
 def insert_bytes(path: Path, rng: Random) -> None:
+    """Random bytes between others."""
     content, size = path.read_bytes(), rng.choice((1, 8, 32, 1000))
     place = _place(path, content, rng)
     put(path, content[:place] + rng.randbytes(size) + content[place:])
 
 
 def remove_bytes(path: Path, rng: Random) -> None:
+    """Some bytes fewer."""
     content, size = path.read_bytes(), rng.choice((1, 8, 32, 1000))
     place = _place(path, content, rng)
     put(path, content[:place] + content[place + size :])
 
 
 def repeat_bytes(path: Path, rng: Random) -> None:
+    """Some bytes twice."""
     content, size = path.read_bytes(), rng.choice((1, 8, 64, 1000))
     place = _place(path, content, rng)
     put(path, content[: place + size] + content[place:])
 
 
 def zero_bytes(path: Path, rng: Random) -> None:
+    """Zeros in place of some bytes."""
     content, size = bytearray(path.read_bytes()), rng.choice((4, 8, 64, 1000, 100_000))
     place = _place(path, content, rng)
     size = min(size, len(content) - place)
@@ -145,16 +134,19 @@ def zero_bytes(path: Path, rng: Random) -> None:
 
 
 def cut_off(path: Path, rng: Random) -> None:
+    """An early end."""
     content = path.read_bytes()
     place = rng.choice((_place(path, content, rng), rng.randrange(len(content)), 0, 8))
     put(path, content[:place])
 
 
 def append_bytes(path: Path, rng: Random) -> None:
+    """Random bytes at the end."""
     put(path, path.read_bytes() + rng.randbytes(rng.choice((1, 31, 32, 10_000))))
 
 
 def set_number(path: Path, rng: Random) -> None:
+    """An extreme number where one may stand."""
     content, width = bytearray(path.read_bytes()), rng.choice((4, 8))
     place = _place(path, content, rng) // 4 * 4
     number = rng.choice(NUMBERS) & (2 ** (8 * width) - 1)
@@ -163,6 +155,7 @@ def set_number(path: Path, rng: Random) -> None:
 
 
 def exchange_content(path: Path, rng: Random) -> None:
+    """What another file of the model holds."""
     others = sorted(p for p in path.parent.iterdir() if p.is_file())
     put(path, rng.choice(others).read_bytes())
 
@@ -177,20 +170,24 @@ _BYTES: tuple[Damage, ...] = (
 
 
 def leave_out(path: Path, rng: Random) -> None:
+    """Nothing."""
     path.unlink()
 
 
 def make_pipe(path: Path, rng: Random) -> None:
+    """A pipe that nobody writes into."""
     path.unlink()
     os.mkfifo(path)
 
 
 def make_folder(path: Path, rng: Random) -> None:
+    """A folder."""
     path.unlink()
     path.mkdir()
 
 
 def make_link(path: Path, rng: Random) -> None:
+    """A link out of the folder, to itself, to nothing, or to a device."""
     path.unlink()
     targets = ("/etc/passwd", "../..", path.name, "nowhere", "/dev/zero", "/dev/null", "/proc/self")
     path.symlink_to(rng.choice(targets))
@@ -243,9 +240,9 @@ def _change_json(text: bytes, rng: Random) -> bytes:
         container = rng.choice([found[0], rng.choice(found)])
         _change_container(container, rng)
     if rng.random() < 0.03:
-        content = rng.choice(_VALUES)
+        content = rng.choice(VALUES)
     changed = json.dumps(content)
-    for mark, raw in _RAW.items():
+    for mark, raw in RAW_JSON.items():
         changed = changed.replace(json.dumps(mark), raw)
     if rng.random() < 0.05:
         changed = changed.replace(", ", ', "a": 1, "a": ', 1)
@@ -254,12 +251,12 @@ def _change_json(text: bytes, rng: Random) -> bytes:
 
 def _change_container(container: dict[str, object] | list[object], rng: Random) -> None:
     if isinstance(container, list):
-        container[rng.randrange(len(container))] = rng.choice(_VALUES)
+        container[rng.randrange(len(container))] = rng.choice(VALUES)
         return
     key = rng.choice(list(container))
     match rng.choice(("set", "set", "set", "drop", "name", "swap")):
         case "set":
-            container[key] = rng.choice(_VALUES)
+            container[key] = rng.choice(VALUES)
         case "drop":
             del container[key]
         case "name":
@@ -270,10 +267,12 @@ def _change_container(container: dict[str, object] | list[object], rng: Random) 
 
 
 def edit_json(path: Path, rng: Random) -> None:
+    """Other values, keys or names."""
     put(path, _change_json(path.read_bytes(), rng))
 
 
 def edit_safetensors_header(path: Path, rng: Random) -> None:
+    """The same in a safetensors file, whose data stay."""
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     text = _change_json(content[8 : 8 + length], rng)
@@ -323,6 +322,7 @@ def _change_entry(entries: Metadata, rng: Random) -> None:
 
 
 def swap_opcodes(path: Path, rng: Random) -> None:
+    """Other instructions in a pickle."""
     with zipfile.ZipFile(path) as archive:
         pickled = bytearray(archive.read(_pickle_name(archive)))
     for _ in range(rng.choice((1, 1, 2, 5))):
@@ -331,7 +331,8 @@ def swap_opcodes(path: Path, rng: Random) -> None:
 
 
 def put_hostile_pickle(path: Path, rng: Random) -> None:
-    _put_pickle(path, rng.choice(HOSTILE_PICKLES))
+    """A pickle that is a program."""
+    _put_pickle(path, rng.choice(PICKLES))
 
 
 def _pickle_name(archive: zipfile.ZipFile) -> str:
@@ -343,30 +344,6 @@ def _put_pickle(path: Path, pickled: bytes) -> None:
         content = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
     path.unlink()
     write_members(path, (content | {"data.pkl": pickled}).items())
-
-
-_LAUGH = b"(" + b"h\0" * 9 + b"t" + b"q\0"
-HOSTILE_PICKLES = (
-    b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R.",
-    b"\x80\x02cbuiltins\neval\nX\x01\0\0\x001\x85R.",
-    b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.",
-    b"\x80\x02c__builtin__\n" + b"x" * 10_000 + b"\n.",
-    b"\x80\x02}r" + struct.pack("<I", 2**31) + b".",
-    b"\x80\x02j" + struct.pack("<I", 2**32 - 1) + b".",
-    b"\x80\x02" + b"(" * 500_000 + b".",
-    b"\x80\x02)" + b"\x85" * 900_000 + b".",
-    b"\x80\x02]" + b"q\0h\0a" * 150_000 + b".",
-    b"\x80\x02\x8a\xff" + b"\xff" * 254 + b"\x7f.",
-    b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"1.",
-    b"\x80\x02X" + struct.pack("<I", 2**32 - 1) + b"x.",
-    b"\x80\x02" + b"X\x01\0\0\0x" + b"q\0" + _LAUGH * 40_000 + b".",
-    b"\x80\x02}(" + b"h\0" * 100_000 + b"u.",
-    b"c" * 1_000_000,
-    b"",
-    b".",
-    b"}.",
-)
-"""Programs, not tensors: calls, memo places far away, towers, laughs, and nothing at all."""
 
 
 def set_zip_field(path: Path, rng: Random) -> None:
@@ -382,30 +359,10 @@ def set_zip_field(path: Path, rng: Random) -> None:
 
 # What can stand in a model's card.
 
-_BOMB = "\n".join(
-    ["a: &a [x, x, x, x, x, x, x, x, x]"]
-    + [f"{name}: &{name} [{', '.join(['*' + last] * 9)}]" for last, name in zip(*["abcdefghi", "bcdefghij"], strict=True)]
-)  # fmt: skip
-_CARDS = (
-    f"{_BOMB}\nlicense: *j\n",
-    f"{_BOMB}\ntags: *j\n",
-    f"{_BOMB}\nbase_model: *j\n",
-    "license: &a [*a]\n",
-    "tags: [" + "[" * 5000,
-    "language: !!python/object/apply:os.system ['true']\n",
-    "version: 1.0\nlicense_name: {a: b}\n",
-    "base_model: " + "a-" * 20_000 + "\n",
-    "base_model: [" + "x/y-7B-v0.1, " * 20_000 + "]\n",
-    "datasets: " + "/" * 20_000 + "\n",
-    "name: " + "a" * 3_000_000 + "\n",
-    "\n".join(f"k{number}: [{number}]" for number in range(60_000)) + "\n",
-    "tags: [\ud800]\n",
-    "\0",
-)
-
 
 def write_card(path: Path, rng: Random) -> None:
-    text = f"---\n{rng.choice(_CARDS)}---\n"
+    """A card that is hard to read."""
+    text = f"---\n{rng.choice(CARDS)}---\n"
     put(path, text.encode("utf-8", "surrogatepass"))
 
 

@@ -32,7 +32,7 @@ _ROWS = {
 def swell_gguf(path: Path, rng: Random) -> None:
     """A row with very many numbers or texts, or very many entries or tensors."""
     content = path.read_bytes()
-    tensors, entries = struct.unpack_from("<QQ", content, 8)
+    (entries,) = struct.unpack_from("<Q", content, 16)
     choice = rng.randrange(len(_ROWS) + 2)
     if choice == 0:
         added, count = _many_entries(), _SIZE // 17

@@ -47,7 +47,7 @@ def test_the_same_seed_is_the_same_trial(bases: Sequence[Base], tmp_path: Path) 
 def test_the_watch_sees_a_file_outside(tmp_path: Path) -> None:
     """Wherever Python makes it."""
     (tmp_path / "out").mkdir()
-    with watched(tmp_path / "out") as warden, pytest.raises(Forbidden, match="changes .*/stray"):
+    with watched(tmp_path / "out") as warden, pytest.raises(Forbidden, match=r"changes .*/stray"):
         (tmp_path / "stray").touch()
     assert len(warden.found) == 1
     assert not (tmp_path / "stray").exists()
