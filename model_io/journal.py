@@ -22,6 +22,12 @@ from model_io.file_lock import lock_file
 _VERSION = 1
 _LIMIT_BYTES = 64 * 1024 * 1024
 
+# A link that lies there must not lead the writing elsewhere; Windows must not change line ends.
+_OPEN_FLAGS = (
+    os.O_RDWR | os.O_CREAT | os.O_APPEND
+    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -181,9 +187,7 @@ def open_journal(target: Path, task: Task, states: Mapping[str, str]) -> Iterato
 
 def _open_locked(path: Path, target: Path) -> int:
     while True:
-        # A link that lies there must not lead the writing elsewhere.
-        no_links = getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | no_links, 0o600)
+        descriptor = os.open(path, _OPEN_FLAGS, 0o600)
         try:
             if not lock_file(descriptor):
                 remedy = "wait for it, or choose another name"
