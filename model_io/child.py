@@ -65,8 +65,11 @@ def enter(module_name: str, connection: Connection, log_path: str) -> None:
     _send_output_to(Path(log_path))
     # Of the failing thread alone: with all of them the library's last words would be far above.
     faulthandler.enable(all_threads=False)
-    # Ctrl+C in a terminal reaches the whole group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl+C in a terminal reaches the whole group, and so does its end; the parent decides what
+    # that means, and its own end is the end of the pipe.
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     _forbid_core_dumps()
     _offer_to_oom_killer()
     importlib.import_module(module_name).serve(connection)

@@ -19,6 +19,11 @@ FAILED, INTERRUPTED = 1, 130
 
 _BAR_CELLS = 24
 
+_STOP_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Ctrl-C, a request to end, and a terminal that was closed; Windows has no such thing."""
+
 
 def print_answer(answer: str) -> int:
     """Print a result to stdout; returns the exit status, with a sentence if nobody takes it."""
@@ -51,13 +56,15 @@ def interruptible() -> Iterator[StopCallback]:
     if threading.current_thread() is not threading.main_thread():
         yield wish.is_there
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, wish.take) for number in signals]
+    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
+    heeded = [number for number in _STOP_SIGNALS if before[number] is not signal.SIG_IGN]  # nohup
+    for number in heeded:
+        signal.signal(number, wish.take)
     try:
         yield wish.is_there
     finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        for number in heeded:
+            signal.signal(number, before[number])
 
 
 class _WishToStop:

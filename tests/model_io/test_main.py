@@ -108,7 +108,7 @@ def test_wrong_usage_is_told_in_words(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_what_is_done(toy: Path, tmp_path: Path, number: signal.Signals) -> None:
     """Exit status 130, even if it is pressed twice; the same command goes on."""
     out = tmp_path / "out.gguf"
