@@ -57,6 +57,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def read_ahead(descriptor: int, offset: int, size_bytes: int) -> None:
+    """Have the system read what will be needed soon, where it can be told so."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, size_bytes, os.POSIX_FADV_WILLNEED)
+
+
 def explain_refusal(target: Path, error: OSError) -> OutputError:
     """Why the disk refused to take `target`, and what to do; what is done is kept."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

@@ -45,6 +45,7 @@ _DEFAULT_ALIGNMENT = 32
 _SMALLEST_PAIR_BYTES = 8 + 1 + 4 + 1  # key length, a key, its type, a value
 _SMALLEST_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8  # name, dimensions, one dimension, type, offset
 _MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
+_LENGTH = struct.Struct("<Q")
 _SPLIT_EXPERT = re.compile(r"blk\.\d+\.ffn_(?:gate|up|down)\.\d+\.weight")
 
 _FETCH = "download it again"
@@ -234,7 +235,8 @@ class _HeaderReader:
 
     def _text(self) -> str:
         # Old files hold tokens that are no UTF-8; escaping keeps every byte of them.
-        return self._take(self._number("Q")).decode("utf-8", "surrogateescape")
+        (size,) = _LENGTH.unpack(self._take(_LENGTH.size))
+        return self._take(size).decode("utf-8", "surrogateescape")
 
     def _check_room(self, count: int, smallest_bytes: int, what: str, most: int) -> None:
         limit = min(self._file_bytes, HEADER_LIMIT_BYTES) - self._offset

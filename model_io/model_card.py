@@ -36,6 +36,8 @@ _CARD_LIMIT_BYTES = 4 * 1024 * 1024
 _SETTINGS_LIMIT = 100_000
 """Letters: YAML takes a second for so many. What Mixtral's card begins with has 200."""
 
+_MOST_ENTRIES = 1000
+
 # The package checks little of what stands in the files: each of these means "not like that".
 _MISREADINGS = (
     yaml.YAMLError, struct.error, ArithmeticError, ValueError, TypeError, AttributeError,
@@ -95,6 +97,8 @@ def _read_card(folder: Path, counts: ParameterCounts) -> Metadata:
         writer = gguf.GGUFWriter(path=None, arch=_ARCHITECTURE)
         writer.add_type(gguf.GGUFType.MODEL)
         card.set_gguf_meta_model(writer)
+        if len(writer.kv_data[0]) > _MOST_ENTRIES:
+            raise ValueError("README.md names too many models and datasets")
         return {key: _typed(entry) for key, entry in writer.kv_data[0].items()}
     except _MISREADINGS as error:
         problem = f"describes its model in a way that can't be understood ({_say(error)})"

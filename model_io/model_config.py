@@ -14,7 +14,7 @@ from pathlib import Path
 
 from model_io.errors import ConfigError, MissingFileError, NotMixtralError, SourceError
 
-_JSON_LIMIT_BYTES = 4 * 1024 * 1024
+_JSON_LIMIT_BYTES = 2 * 1024 * 1024
 """What Mixtral has takes 100 kB at most; in memory, JSON can be thirty times as large."""
 
 _FETCH = "download that file again"

@@ -6,7 +6,6 @@ Knows neither what the bytes mean nor what becomes of them.
 
 from __future__ import annotations
 
-import os
 import threading
 from io import FileIO
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from model_io.disk import read_ahead
 from model_io.errors import SourceReadError
 
 _AHEAD_PIECES = 8
@@ -120,8 +120,7 @@ class RowReader:
         return self._file
 
     def _announce(self, source: FileIO, offset: int, size: int, begins: bool) -> None:
-        """Have the system read what will be needed soon, while the kernels are busy."""
-        if hasattr(os, "posix_fadvise"):
-            ahead = 0 if begins else _AHEAD_PIECES * size
-            length = (_AHEAD_PIECES + 1) * size if begins else size
-            os.posix_fadvise(source.fileno(), offset + ahead, length, os.POSIX_FADV_WILLNEED)
+        """Have what comes next read while the kernels are busy."""
+        ahead = 0 if begins else _AHEAD_PIECES * size
+        length = (_AHEAD_PIECES + 1) * size if begins else size
+        read_ahead(source.fileno(), offset + ahead, length)

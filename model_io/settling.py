@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
+from model_io.disk import read_ahead
 from model_io.progress import Cancelled
 from model_io.quantize import Matrix
 
 _HASH_STEP_BYTES = 8 * 1024 * 1024
+_AHEAD_BYTES = 4 * _HASH_STEP_BYTES
 _WAIT_SECONDS = 0.2
 
 
@@ -141,6 +143,8 @@ class Hasher(_Helper):
             while self.done_bytes < self._file_bytes:
                 end = self._wait_for_more()
                 while self.done_bytes < end:
+                    if (ahead := self.done_bytes + _AHEAD_BYTES) < end:  # after a resumption
+                        read_ahead(file.fileno(), ahead, _HASH_STEP_BYTES)
                     piece = file.read(min(_HASH_STEP_BYTES, end - self.done_bytes))
                     if not piece:
                         raise OSError("the file became shorter")

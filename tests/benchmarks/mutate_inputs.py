@@ -45,7 +45,12 @@ def serve(connection: Connection, bases: Sequence[Base], scratch: Path) -> None:
     os.dup2(nothing, 2)  # the native library tells there of every broken number
     with suppress(EOFError):
         while True:
-            connection.send(run_trial(connection.recv(), bases, scratch))
+            seed = connection.recv()
+            try:
+                report = run_trial(seed, bases, scratch)
+            except Exception as error:  # noqa: BLE001  the others go on
+                report = Report(seed, "?", "?", {}, [f"the trial fails: {error!r}"], 0.0, 0)
+            connection.send(report)
 
 
 class Worker:

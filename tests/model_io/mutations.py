@@ -62,7 +62,7 @@ def put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def header_span(path: Path, content: bytes) -> tuple[int, int]:
+def header_span(path: Path, content: bytes | bytearray) -> tuple[int, int]:
     """Where the part lies that describes the rest; of a zip, its pickle and its table."""
     if path.suffix == ".safetensors":
         return 0, min(len(content), 8 + int.from_bytes(content[:8], "little"))
@@ -74,7 +74,7 @@ def header_span(path: Path, content: bytes) -> tuple[int, int]:
     return 0, len(content)
 
 
-def _place(path: Path, content: bytes, rng: Random) -> int:
+def _place(path: Path, content: bytes | bytearray, rng: Random) -> int:
     """Most often in the header, sometimes anywhere."""
     begin, end = header_span(path, content)
     if path.suffix == ".pt" and rng.random() < 0.5:
@@ -204,12 +204,12 @@ def add_stray(path: Path, rng: Random) -> None:
     name = rng.choice(("stray" + path.suffix, "chat_template.jinja", "chat_template.json",
                        "additional_chat_templates/x.jinja", "params.json", "model.gguf.sha256",
                        "generation_config.json", "merges.txt", "LICENSE"))  # fmt: skip
-    stray = path.parent / name
+    stray, content = path.parent / name, path.read_bytes()
     stray.parent.mkdir(exist_ok=True)
     stray.unlink(missing_ok=True)
     if name.startswith("additional"):
         (path.parent / "chat_template.jinja").write_text("{{ messages }}")
-    stray.write_bytes(path.read_bytes())
+    stray.write_bytes(content)
     if rng.random() < 0.5:
         make_pipe(stray, rng)
 

@@ -85,6 +85,8 @@ def small_vocabulary() -> bytes:
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
+    place = 0
+
     def number() -> int:
         nonlocal place
         value = shift = 0
@@ -95,7 +97,6 @@ def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
             if byte < 128:
                 return value
 
-    place = 0
     while place < len(content):
         start = place
         key, length = number(), number()

@@ -1,6 +1,6 @@
-"""Makes headers as large as a file of 60 MB allows, out of parts that are each true.
+"""Makes descriptions of up to 60 MB, out of parts that are each true.
 
-What is bounded only by the file can still take a hundred times as much memory, or minutes. A
+What is bounded only by its file can still take a hundred times as much memory, or minutes. A
 table of damages as in `mutations`, by what a file's name ends in.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from model_io.gguf_values import ValueKind
 
-_SIZE = 60_000_000
+_SIZES = (60_000_000, 30_000_000, 15_000_000, 3_900_000, 1_900_000)
 _ROWS = {
     ValueKind.INT8: b"\x80",
     ValueKind.UINT8: b"\x01",
@@ -27,26 +27,39 @@ _ROWS = {
     ValueKind.FLOAT64: b"\0\0\0\0\0\0\xf0\x3f",
     ValueKind.STRING: bytes(8),
 }
+_TEXTS = (b"a", b"\xff", "é".encode(), "😀".encode())
 
 
 def swell_gguf(path: Path, rng: Random) -> None:
-    """A row with very many numbers or texts, or very many entries or tensors."""
-    content = path.read_bytes()
+    """A row with very many numbers or texts, a very long text, very many entries or tensors."""
+    content, size = path.read_bytes(), rng.choice(_SIZES)
     (entries,) = struct.unpack_from("<Q", content, 16)
-    choice = rng.randrange(len(_ROWS) + 2)
+    choice = rng.randrange(len(_ROWS) + 3)
     if choice == 0:
-        added, count = _many_entries(), _SIZE // 17
+        added, count = _many_entries(size // 17), size // 17
         content = content[:16] + struct.pack("<Q", entries + count) + added + content[24:]
     elif choice == 1:
-        added, count = _many_tensors(), _SIZE // 36
+        added, count = _many_tensors(size // 36), size // 36
         content = content[:8] + struct.pack("<QQ", count, 0) + added + content[24:]
     else:
-        kind = list(_ROWS)[choice - 2]
-        row = _ROWS[kind] * (_SIZE // len(_ROWS[kind]))
-        added = struct.pack("<Q1sIIQ", 1, b"x", ValueKind.ARRAY, kind, _SIZE // len(_ROWS[kind]))
-        content = content[:16] + struct.pack("<Q", entries + 1) + added + row + content[24:]
+        added = _long_text(size, rng) if choice == 2 else _long_row(size, rng)
+        content = content[:16] + struct.pack("<Q", entries + 1) + added + content[24:]
     path.unlink()
     path.write_bytes(content)
+
+
+def _long_text(size: int, rng: Random) -> bytes:
+    """One entry; a single wide letter makes each of a text's letters wide in memory."""
+    unit = rng.choice(_TEXTS)
+    text = rng.choice((b"", _TEXTS[-1])) + unit * (size // len(unit))
+    return struct.pack("<Q1sIQ", 1, b"x", ValueKind.STRING, len(text)) + text
+
+
+def _long_row(size: int, rng: Random) -> bytes:
+    kind = rng.choice(list(_ROWS))
+    count = size // len(_ROWS[kind])
+    head = struct.pack("<Q1sIIQ", 1, b"x", ValueKind.ARRAY, kind, count)
+    return head + _ROWS[kind] * count
 
 
 def _names(count: int) -> npt.NDArray[np.bytes_]:
@@ -56,18 +69,18 @@ def _names(count: int) -> npt.NDArray[np.bytes_]:
     return letters.astype(np.uint8).view("S4").reshape(-1)
 
 
-def _many_entries() -> bytes:
+def _many_entries(count: int) -> bytes:
     layout = [("length", "<u8"), ("key", "S4"), ("kind", "<u4"), ("value", "u1")]
-    table = np.zeros(_SIZE // 17, np.dtype(layout))
-    table["length"], table["key"], table["kind"] = 4, _names(len(table)), ValueKind.BOOL
+    table = np.zeros(count, np.dtype(layout))
+    table["length"], table["key"], table["kind"] = 4, _names(count), ValueKind.BOOL
     return table.tobytes()
 
 
-def _many_tensors() -> bytes:
+def _many_tensors(count: int) -> bytes:
     layout = [("length", "<u8"), ("name", "S4"), ("dimensions", "<u4"), ("rows", "<u8"),
               ("type", "<u4"), ("offset", "<u8")]  # fmt: skip
-    table = np.zeros(_SIZE // 36, np.dtype(layout))
-    table["length"], table["name"] = 4, _names(len(table))
+    table = np.zeros(count, np.dtype(layout))
+    table["length"], table["name"] = 4, _names(count)
     table["dimensions"] = table["rows"] = 1
     return table.tobytes()
 
@@ -81,44 +94,42 @@ def _swollen_json(rng: Random, size: int) -> str:
 
 
 def swell_json(path: Path, rng: Random) -> None:
-    """One more value, of 10 to 30 MB."""
+    """One more value."""
     text = path.read_text().rstrip()
-    more = _swollen_json(rng, rng.choice((10_000_000, 30_000_000)))
+    more = _swollen_json(rng, rng.choice(_SIZES[1:]))
     path.unlink()
     path.write_text(f'{text[:-1]}, "more": {more}}}')
 
 
 def swell_safetensors(path: Path, rng: Random) -> None:
-    """A header of 15 MB."""
+    """A header with one strange value, or with very many tensors that have no bytes."""
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     text = content[8 : 8 + length].rstrip()
-    more = f', "more": {_swollen_json(rng, 15_000_000)}}}'
+    size = rng.choice(_SIZES[2:])
+    more = f', "more": {_swollen_json(rng, size)}}}'
     if rng.random() < 0.5:
         entry = '"{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
-        more = "," + ",".join(map(entry.format, range(250_000))) + "}"
+        more = "," + ",".join(map(entry.format, range(size // 60))) + "}"
     text = text[:-1] + more.encode()
     path.unlink()
     path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
 
 
 def swell_text(path: Path, rng: Random) -> None:
-    """A card, or a vocabulary, of 60 MB."""
+    """A long vocabulary."""
     content = path.read_bytes()
     path.unlink()
     unit = rng.choice((b"x", b"a: b\n", b"- a\n", b"\n"))
-    path.write_bytes(content + b"---\n" + unit * (_SIZE // len(unit)))
+    path.write_bytes(content + b"---\n" + unit * (rng.choice(_SIZES) // len(unit)))
 
 
 def swell_card(path: Path, rng: Random) -> None:
-    """A card of 2 or 60 MB, all of it in front."""
+    """A long card, with all of it before or behind the line that ends its settings."""
     path.unlink()
-    size = rng.choice((2_000_000, _SIZE))
-    unit = rng.choice(("x", "k{}: v\n", "- a\n", "\n", "[", "? "))
-    text = (
-        "".join(unit.format(number) for number in range(size // 8)) if "{}" in unit else unit * size
-    )
-    path.write_text(f"---\n{text[:size]}\n---\n")
+    text = rng.choice(("x", "- a\n", "\n", "[", "? ", "k: v\n")) * (rng.choice(_SIZES) // 4)
+    line = rng.choice(("", "---\n"))
+    path.write_text(f"---\n{line}{text}\n---\n")
 
 
 SWELLINGS: Mapping[str, Callable[[Path, Random], object]] = {

@@ -76,6 +76,7 @@ CARDS = {
     "laughing models": (LAUGHS + "base_model: *i\n", "the settings in README.md have no end"),
     "a list in itself": ("license: &a [*a]\n", "the settings in README.md have no end"),
     "long": ("tags:\n" + "- a\n" * 50_000, "before the text of README.md are too long"),
+    "many models": ("base_model: [" + "x/y, " * 1000 + "]\n", "names too many models"),
     "deep": ("tags: " + "[" * 5000 + "\n", "values in values without end"),
     "a program": (
         "tags: !!python/object/apply:os.system ['true']\n",
