@@ -14,10 +14,12 @@ Prints one line for each broken promise, then one JSON object. Linux only: memor
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -43,6 +45,12 @@ def serve(connection: Connection, bases: Sequence[Base], scratch: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_BYTES, _ADDRESS_BYTES))
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)  # the native library tells there of every broken number
+    with (scratch / "threads").open("w") as threads:
+        faulthandler.register(signal.SIGUSR1, threads)
+        _serve(connection, bases, scratch)
+
+
+def _serve(connection: Connection, bases: Sequence[Base], scratch: Path) -> None:
     with suppress(EOFError):
         while True:
             seed = connection.recv()
@@ -82,13 +90,22 @@ class Worker:
             if self._connection.poll(limit):
                 report: Report = self._connection.recv()
                 return report
-            found = f"hangs: killed after {limit:.0f} s"
+            found = f"hangs: killed after {limit:.0f} s, {self._describe_hang()}"
         except EOFError:
             self._process.join()
             found = f"dies with exit code {self._process.exitcode}"
         self.end()
         self._start()
         return Report(seed, "?", "?", {}, [found], 0.0, 0)
+
+    def _describe_hang(self) -> str:
+        """What the system and each thread are at."""
+        process = Path(f"/proc/{self._process.pid}")
+        state = process.joinpath("status").read_text().split("State:")[1].split("\n")[0].strip()
+        os.kill(self._process.pid or 0, signal.SIGUSR1)
+        self._connection.poll(1.0)
+        threads = (self._scratch / "threads").read_text().split("\n")
+        return f"{state}: {' | '.join(line.strip() for line in threads if 'File' in line)}"
 
     def end(self) -> None:
         """Let the child end, or make it."""

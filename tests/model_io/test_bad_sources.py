@@ -355,4 +355,4 @@ def test_a_nan_hidden_in_any_place_is_found(copied_toy: Path, tmp_path: Path) ->
     put_word(np.uint16(0xFFFF).item(), "lm_head.weight")(copied_toy)
     for quant in ("BF16", "F32", "Q8_0"):
         with pytest.raises(ModelIOError, match=r"in lm_head\.weight"):
-            convert(copied_toy, quant, tmp_path / "out.gguf", jobs=2)
+            convert(copied_toy, quant, tmp_path / f"{quant}.gguf", jobs=2)
