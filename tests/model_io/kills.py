@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,14 +231,19 @@ def run_trials(
     sources: Sequence[Source],
     folder: Path,
     tell: Callable[[Report], object] = lambda _: None,
+    at_once: int = 1,
 ) -> list[Report]:
-    """Trials by turns on each of `sources`, in new folders below `folder`."""
+    """Trials by turns on each of `sources`, in new folders below `folder`, `at_once` of them."""
     wholes = [convert_undisturbed(s, folder / f"whole {s.name}", jobs=1) for s in sources]
     assert len({whole.sha256 for whole in wholes}) == 1
+
+    def run(seed: int) -> Report:
+        place = (seed - seeds[0]) % len(sources)
+        return run_trial(seed, sources[place], wholes[place], folder / f"trial {seed}")
+
     reports = []
-    for number, seed in enumerate(seeds):
-        place = number % len(sources)
-        report = run_trial(seed, sources[place], wholes[place], folder / f"trial {seed}")
-        tell(report)
-        reports.append(report)
+    with ThreadPoolExecutor(at_once) as pool:
+        for report in pool.map(run, seeds):
+            tell(report)
+            reports.append(report)
     return reports

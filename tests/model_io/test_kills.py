@@ -27,7 +27,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Report]:
             Source("folder", str(toy)),
             Source("hub", f"hub:{hub.name}", {"HF_ENDPOINT": hub.endpoint}),
         ]
-        return run_trials(range(FIRST_SEED, FIRST_SEED + TRIALS), sources, folder)
+        return run_trials(range(FIRST_SEED, FIRST_SEED + TRIALS), sources, folder, at_once=2)
 
 
 def test_killed_conversions_end_the_same(reports: Sequence[Report]) -> None:
