@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
+
+from model_io.errors import BusyError
 
 _PATIENCE_SECONDS = 2.0
 _POLL_SECONDS = 0.05
@@ -24,6 +27,13 @@ def lock_file(descriptor: int) -> bool:
             return False
         time.sleep(_POLL_SECONDS)
     return True
+
+
+def lock_for(descriptor: int, target: Path) -> None:
+    """Lock the open file, which stands for `target` being made. Raises BusyError."""
+    if not lock_file(descriptor):
+        remedy = "wait for it, or choose another name"
+        raise BusyError(target, "is being made by another process", remedy)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from model_io.checkpoint import Checkpoint, read_mixtral
 from model_io.disk import explain_refusal
-from model_io.errors import BusyError, HubMissingError, SafetensorsError
-from model_io.file_lock import lock_file
+from model_io.errors import HubMissingError, SafetensorsError
+from model_io.file_lock import lock_for
 from model_io.hub import Hub, HubFile, Repository
 from model_io.hub_name import parse_source
 from model_io.journal import journal_path
@@ -90,9 +90,7 @@ def _hold(folder: Path, target: Path) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not lock_file(descriptor):
-            remedy = "wait for it, or choose another name"
-            raise BusyError(target, "is being made by another process", remedy)
+        lock_for(descriptor, target)
         try:
             yield
         finally:

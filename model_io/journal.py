@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from model_io.errors import BusyError, JournalError
-from model_io.file_lock import lock_file
+from model_io.errors import JournalError
+from model_io.file_lock import lock_for
 
 _VERSION = 1
 _LIMIT_BYTES = 64 * 1024 * 1024
@@ -189,9 +189,7 @@ def _open_locked(path: Path, target: Path) -> int:
     while True:
         descriptor = os.open(path, _OPEN_FLAGS, 0o600)
         try:
-            if not lock_file(descriptor):
-                remedy = "wait for it, or choose another name"
-                raise BusyError(target, "is being made by another process", remedy)
+            lock_for(descriptor, target)
             with suppress(OSError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
                     return descriptor
