@@ -18,6 +18,7 @@ from model_io.errors import HubError, ModelIOError
 from model_io.hub_name import HUB_PREFIX
 from model_io.jobs import ConvertJob, ForecastJob, RepairJob, VerifyJob
 from model_io.journal import journal_path
+from model_io.machine_commands import add_devices, add_plan
 from model_io.preparation import Job, Outcome, prepare
 from model_io.progress import Cancelled, StopCallback
 from model_io.quant_types import QUANTS
@@ -39,6 +40,8 @@ def add_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_verify(commands.add_parser("verify", help="read a whole GGUF file and judge it"))
     _add_repair(commands.add_parser("repair", help="mend a GGUF file from before April 2024"))
     _add_fetch(commands.add_parser("fetch", help="download a model's files"))
+    add_devices(commands.add_parser("devices", help="say what this computer has"))
+    add_plan(commands.add_parser("plan", help="say what fits, and how it is loaded"))
 
 
 def _add_convert(convert: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from model_io.gguf_values import Metadata, uint32
 from model_io.gguf_writer import TensorSpec, plan_file
 from model_io.imatrix import ImportanceMatrix
 from model_io.model_card import ParameterCounts, describe_model, rewrite_as_quantized
+from model_io.model_shape import specify
 from model_io.quant_types import (
     BF16,
     F16,
@@ -23,7 +24,6 @@ from model_io.quant_types import (
     QUANTS,
     Quant,
     TensorType,
-    choose_tensor_type,
     find_type,
 )  # fmt: skip
 from model_io.quantize import Matrix
@@ -152,17 +152,7 @@ def _count_parameters(tensors: Sequence[ModelTensor]) -> ParameterCounts:
 
 
 def _specify(tensor: ModelTensor, checkpoint: Checkpoint, quant: Quant) -> TensorSpec:
-    kind = choose_tensor_type(
-        quant,
-        tensor.name,
-        tensor.shape[-1],
-        len(tensor.shape),
-        layer=tensor.layer,
-        layers=checkpoint.config.num_hidden_layers,
-        experts=checkpoint.config.num_local_experts,
-        has_output=checkpoint.has_output,
-    )
-    return TensorSpec(tensor.name, tensor.shape, kind)
+    return specify(tensor, checkpoint.config, quant, has_output=checkpoint.has_output)
 
 
 def _matrices(

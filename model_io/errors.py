@@ -44,6 +44,8 @@ class ModelIOError(Exception):
         │   ├── BusyError              another process is making it
         │   └── JournalError           what an earlier run left belongs to something else
         ├── ProcessError           a process of ours died
+        ├── MissingDeviceError     a GPU that a plan names isn't there
+        ├── SimulationError        llama.cpp refuses a plan
         └── NativeLibraryError     llama.cpp's library can't be loaded or lacks a function
 
     `str()` is the sentence: "PATH PROBLEM; REMEDY." The three parts are kept apart for windows
@@ -171,6 +173,14 @@ class JournalError(OutputError):
 
 class ProcessError(ModelIOError):
     """A process of ours died."""
+
+
+class MissingDeviceError(ModelIOError):
+    """A GPU that a plan names isn't there."""
+
+
+class SimulationError(ModelIOError):
+    """llama.cpp refuses to load a model by a plan, even without its weights."""
 
 
 class NativeLibraryError(ModelIOError):

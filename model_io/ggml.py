@@ -38,6 +38,14 @@ def _libraries() -> tuple[ctypes.CDLL, ...]:
     return (library, *(ctypes.CDLL(str(folder / name)) for name in names))
 
 
+def llama() -> Any:  # noqa: ANN401  a module without types
+    """llama-cpp-python's own low-level functions and structures. Raises NativeLibraryError."""
+    _libraries()
+    from llama_cpp import llama_cpp
+
+    return llama_cpp
+
+
 @cache
 def function(name: str, result: Any, *arguments: Any) -> CFunction:  # noqa: ANN401  ctypes types
     """The C function `name`, taking `arguments` and returning `result` (ctypes types).

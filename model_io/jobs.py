@@ -5,11 +5,16 @@ The pipelines are imported where a job is performed, so that whoever asks loads 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_io.machine import Machine
+from model_io.model_shape import ModelShape
+from model_io.plan import Plan, Wish
 from model_io.progress import ProgressCallback, StopCallback
+from model_io.records import Records
 
 if TYPE_CHECKING:
     from model_io.convert import Conversion
@@ -104,3 +109,46 @@ class VerifyJob:
         from model_io.verify import verify
 
         return verify(self.path, jobs=self.jobs, on_progress=on_progress, should_stop=should_stop)
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesJob:
+    """What this computer has; see `devices.read_machine`."""
+
+    held: Mapping[str, int] = field(default_factory=dict)
+    ram_bandwidth: float | None = None
+
+    @property
+    def subject(self) -> Path:
+        """No file: what sentences about the process name."""
+        return Path("devices")
+
+    def perform(self, on_progress: ProgressCallback, should_stop: StopCallback) -> Machine:
+        """In the child."""
+        from model_io.devices import read_machine
+
+        return read_machine(self.held, self.ram_bandwidth)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofJob:
+    """The best plan for this computer, held against a simulation; see `make_proven_plan`."""
+
+    shapes: tuple[ModelShape, ...]
+    machine: Machine
+    wish: Wish
+    records: Records | None = None
+
+    @property
+    def subject(self) -> Path:
+        """No file: what sentences about the process name."""
+        return Path("the plan")
+
+    def perform(self, on_progress: ProgressCallback, should_stop: StopCallback) -> Plan:
+        """In the child."""
+        from model_io.backends import load_backends
+        from model_io.proof import make_proven_plan
+
+        if self.machine.devices:
+            load_backends()
+        return make_proven_plan(self.shapes, self.machine, self.wish, self.records)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from model_io import child, ggml
@@ -14,6 +16,7 @@ from model_io import child, ggml
 _DEBUG, _CONTINUED = 1, 5  # ggml.h: enum ggml_log_level
 _LogCallback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 _AbortCallback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+_MOST_RECORDED_LINES = 10_000
 
 
 class NativeLog:
@@ -22,6 +25,7 @@ class NativeLog:
     def __init__(self, kept_lines: int = 30) -> None:
         self._lines: deque[str] = deque(maxlen=kept_lines)
         self._is_skipping = False
+        self._recorded: list[str] | None = None
         # Kept here: a callback that Python frees while C holds it crashes the process.
         self._callbacks = (_LogCallback(self._write), _AbortCallback(self._write_last_words))
 
@@ -29,6 +33,15 @@ class NativeLog:
     def last_lines(self) -> str:
         """The latest messages, oldest first."""
         return "\n".join(self._lines)
+
+    @contextmanager
+    def record(self) -> Iterator[list[str]]:
+        """Collect the lines of a period in the list that this gives; periods don't overlap."""
+        self._recorded = recorded = list[str]()
+        try:
+            yield recorded
+        finally:
+            self._recorded = None
 
     def __enter__(self) -> NativeLog:
         self._install(*self._callbacks)
@@ -59,4 +72,7 @@ class NativeLog:
     def _keep(self, data: bytes) -> None:
         text = data.decode("utf-8", "replace")
         child.write_log(text)
-        self._lines.extend(line for line in text.splitlines() if line.strip(" ."))
+        lines = [line for line in text.splitlines() if line.strip(" .")]
+        self._lines.extend(lines)
+        if self._recorded is not None and len(self._recorded) < _MOST_RECORDED_LINES:
+            self._recorded += lines

@@ -71,6 +71,32 @@ def prepare(job: Job, should_stop: StopCallback = never_stop) -> Generator[Progr
             _bury(child)
 
 
+class TooLateError(Exception):
+    """A job did not end in time."""
+
+
+def finish(job: Job, timeout_seconds: float) -> object:
+    """Do `job` in a process of its own and return its result.
+
+    Raises what `prepare` raises, and TooLateError when the time is over: a wish to stop would be
+    waited for, and what hangs hears none.
+    """
+    deadline = time.monotonic() + timeout_seconds
+
+    def look_at_clock() -> bool:
+        if time.monotonic() > deadline:
+            raise TooLateError
+        return False
+
+    steps = prepare(job, look_at_clock)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as finished:
+        outcome: Outcome = finished.value
+        return outcome.result
+
+
 def _follow(
     child: Child, job: Job, should_stop: StopCallback
 ) -> Generator[Progress, None, Outcome]:
@@ -119,8 +145,10 @@ def _bury(child: Child) -> None:
     child.process.join(_EXIT_SECONDS)
     if child.process.is_alive():
         child.process.kill()
-        child.process.join()
-    child.process.close()
+        # A driver may hold it in a call that nothing ends; it is left to the system then.
+        child.process.join(_EXIT_SECONDS)
+    if child.process.exitcode is not None:
+        child.process.close()
 
 
 def serve(connection: Connection) -> None:

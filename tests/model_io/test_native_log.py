@@ -49,6 +49,18 @@ def test_chatter_is_passed_over_with_its_continuation(written: list[str]) -> Non
     assert log.last_lines == "no memory"
 
 
+def test_a_period_is_recorded_whole(written: list[str]) -> None:
+    """More lines than are kept otherwise, and none from before or after."""
+    with NativeLog(kept_lines=2) as log:
+        speak(INFO, b"before\n")
+        with log.record() as lines:
+            for number in range(5):
+                speak(INFO, b"line %d\n" % number)
+        speak(INFO, b"after\n")
+
+    assert lines == [f"line {number}" for number in range(5)]
+
+
 def test_bytes_that_are_no_text_do_no_harm(written: list[str]) -> None:
     """A file's metadata may hold anything."""
     with NativeLog():
