@@ -10,42 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
-from app.core.errors import EngineError, ModelFileError, OctetError, PromptError
-from app.core.model_library import demo_model, size_text
-from app.core.paths import DataFolder, data_dir, open_data_folder, resources
-from app.core.settings import LAST_MODEL, Settings
-from app.engine.client import EngineClient
-from app.engine.protocol import (
-    EngineParameters,
-    Event,
-    Failed,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    LoadedModel,
-    LoadProgressed,
-    PromptMessage,
-    PromptTokenized,
-    Request,
-    Sampling,
-    TextGenerated,
-    TokenizePrompt,
-)
+from app.bench import bench
+from app.core.errors import OctetError, PromptError
+from app.engine.protocol import PromptMessage, Sampling
+from app.terminal import Terminal
 from model_io import __main__ as model_commands
 
 FAILED, INTERRUPTED = 1, 130
-
-Closing = TypeVar("Closing", Loaded, Finished, PromptTokenized)
 
 
 def run(words: Sequence[str]) -> int:
@@ -86,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_ask(commands.add_parser("ask", help="chat in the terminal"))
     _add_tokens(commands.add_parser("tokens", help="token ids of the messages on stdin"))
+    _add_bench(commands.add_parser("bench", help="how quickly a model works here, and why"))
     model = commands.add_parser("model", help="make model files and look at them")
     model_commands.add_commands(model.add_subparsers(required=True, metavar="COMMAND"))
     model.set_defaults(run=model_commands.run)
@@ -123,6 +100,12 @@ def _add_tokens(tokens: argparse.ArgumentParser) -> None:
     tokens.set_defaults(run=_print_tokens)
 
 
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=_bench)
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 2**32):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {2**32 - 1:,}")
@@ -152,19 +135,27 @@ def _ask(arguments: argparse.Namespace) -> int:
         raise PromptError("--json needs a PROMPT. Put the question behind the options.")
     if not is_chat and not arguments.prompt.strip():
         raise PromptError("The message is empty. Write what is to be answered.")
-    with _Terminal(arguments) as terminal:
+    system = (PromptMessage("system", arguments.system),) if arguments.system else ()
+    sampling = Sampling(
+        temperature=arguments.temperature, seed=arguments.seed, max_tokens=arguments.max_tokens
+    )
+    with Terminal(arguments.data_dir, arguments.model) as terminal:
         if is_chat:
-            return terminal.chat()
-        said = (*terminal.instructions, PromptMessage("user", arguments.prompt))
-        reply = terminal.ask(said, shows=not arguments.json)
+            return terminal.chat(system, sampling, raw=arguments.raw)
+        said = (*system, PromptMessage("user", arguments.prompt))
+        reply = terminal.ask(said, sampling, raw=arguments.raw, shows=not arguments.json)
         if arguments.json:
             print(json.dumps(reply.figures()))
     return 0
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    return bench(arguments.data_dir, arguments.model, as_json=arguments.json)
+
+
 def _print_tokens(arguments: argparse.Namespace) -> int:
     messages, continue_last = _read_messages(sys.stdin)
-    with _Terminal(arguments, vocabulary_only=True) as terminal:
+    with Terminal(arguments.data_dir, arguments.model, vocabulary_only=True) as terminal:
         ids = terminal.token_ids(messages, continue_last=continue_last)
     print(json.dumps({"ids": ids}) if arguments.json else " ".join(map(str, ids)))
     return 0
@@ -199,188 +190,3 @@ def _text(value: object) -> str:
         raise TypeError("not a text")
     value.encode()  # half a surrogate pair is no text
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """A whole reply, and the engine's figures."""
-
-    text: str
-    token_ids: tuple[int, ...]
-    finished: Finished
-
-    def figures(self) -> dict[str, object]:
-        """What `--json` prints. Times are seconds."""
-        return {
-            "text": self.text,
-            "prompt_tokens": self.finished.prompt_tokens,
-            "completion_tokens": self.finished.completion_tokens,
-            "prefill_seconds": self.finished.prefill_seconds,
-            "decode_seconds": self.finished.decode_seconds,
-            "stopped_by": self.finished.stopped_by.value,
-            "seed": self.finished.seed,
-        }
-
-
-def _remembered_model(folder: DataFolder) -> Path:
-    """The model that the window used last, else the demo. Raises ModelFileError."""
-    last = Settings(folder.settings).get(LAST_MODEL)
-    if last and Path(last).is_file():
-        return Path(last)
-    demo = demo_model(resources())
-    if demo is None:
-        raise ModelFileError("There is no model yet. Name a GGUF file with --model.")
-    return demo
-
-
-class _Terminal:
-    """An engine with the model that the command line asks for, used from the terminal."""
-
-    def __init__(self, arguments: argparse.Namespace, *, vocabulary_only: bool = False) -> None:
-        self._arguments = arguments
-        self._folder = open_data_folder(data_dir(arguments.data_dir))
-        path = arguments.model or _remembered_model(self._folder)
-        self._parameters = EngineParameters(str(path), vocabulary_only=vocabulary_only)
-
-    @property
-    def instructions(self) -> tuple[PromptMessage, ...]:
-        """What `--system` says, as a message; none without it."""
-        system = self._arguments.system
-        return (PromptMessage("system", system),) if system else ()
-
-    def __enter__(self) -> _Terminal:
-        try:
-            self._engine = EngineClient.start(self._folder.logs / "engine-terminal.log")
-        except OSError as error:
-            raise EngineError(f"The engine could not be started: {error.strerror}.") from error
-        try:
-            self._model = self._load()
-        except BaseException:
-            self._engine.kill()
-            raise
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._engine.close()
-
-    def ask(self, messages: tuple[PromptMessage, ...], *, shows: bool) -> _Reply:
-        """One reply to `messages`, printed as it comes if `shows`. Raises OctetError."""
-        job_id = self._engine.new_job_id()
-        request = Generate(job_id, messages, self._sampling(), self._arguments.raw)
-        pieces: list[TextGenerated] = []
-
-        def take(event: Event) -> None:
-            if isinstance(event, TextGenerated):
-                pieces.append(event)
-                if shows:
-                    print(event.text, end="", flush=True)
-
-        finished = self._finish(request, Finished, take)
-        if shows:
-            print(flush=True)
-        token_ids = tuple(id_ for piece in pieces for id_ in piece.token_ids)
-        return _Reply("".join(piece.text for piece in pieces), token_ids, finished)
-
-    def chat(self) -> int:
-        """A chat, a line for each message, until the input ends."""
-        if sys.stdin.isatty():
-            print(f"{self._model.name}. Ctrl-C stops a reply, Ctrl-D ends.", file=sys.stderr)
-        said = list(self.instructions)
-        for line in _lines():
-            said.append(PromptMessage("user", line))
-            with _interrupt_stops(self._engine):
-                reply = self.ask(tuple(said), shows=True)
-            said.append(
-                PromptMessage("assistant", reply.text, reply.token_ids, self._model.vocabulary_hash)
-            )
-        return 0
-
-    def token_ids(
-        self, messages: tuple[PromptMessage, ...], *, continue_last: bool
-    ) -> tuple[int, ...]:
-        """The prompt's ids. Raises EngineError for what the model's format can't express."""
-        request = TokenizePrompt(self._engine.new_job_id(), messages, continue_last)
-        return self._finish(request, PromptTokenized, lambda event: None).ids
-
-    def _load(self) -> LoadedModel:
-        line = _ProgressLine(sys.stderr)
-
-        def show(event: Event) -> None:
-            if isinstance(event, LoadProgressed):
-                line.show(event)
-
-        load = Load(self._engine.new_job_id(), self._parameters)
-        try:
-            return self._finish(load, Loaded, show).model
-        finally:
-            line.clear()
-
-    def _finish(
-        self, request: Request, closing: type[Closing], take: Callable[[Event], None]
-    ) -> Closing:
-        """Send `request`; its events go to `take` up to the closing one. Raises EngineError."""
-        self._engine.send(request)
-        for event in self._engine.events():
-            if isinstance(event, Failed):
-                raise EngineError(event.sentence, event.details)
-            if isinstance(event, closing):
-                return event
-            take(event)
-        raise EngineError("The engine stopped. Try again.")
-
-    def _sampling(self) -> Sampling:
-        given = self._arguments
-        return Sampling(temperature=given.temperature, seed=given.seed, max_tokens=given.max_tokens)
-
-
-class _ProgressLine:
-    """One line on a terminal that says how much of a model is read. Elsewhere it is silent."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._is_shown = False
-
-    def show(self, event: LoadProgressed) -> None:
-        """Replace what the line says."""
-        if self._stream.isatty() and event.total_bytes:
-            self._is_shown = True
-            done, total = size_text(event.done_bytes), size_text(event.total_bytes)
-            print(f"\rLoading: {done} of {total} ", end="", file=self._stream, flush=True)
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        if self._is_shown:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
-
-
-@contextmanager
-def _interrupt_stops(engine: EngineClient) -> Iterator[None]:
-    """Ctrl-C ends the reply under way and not the program; a second one does.
-
-    The stop is sent from a thread of its own: a signal's handler runs between any two steps of
-    the main thread, which may just hold the client's lock.
-    """
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        threading.Thread(target=engine.stop_all).start()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _lines() -> Iterator[str]:
-    """The lines that a person types, without those that say nothing."""
-    if sys.stdin is None:
-        return
-    prompt = "> " if sys.stdin.isatty() else ""
-    while True:
-        try:
-            line = input(prompt).strip()
-        except EOFError:
-            return
-        if line:
-            yield line

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from typing import Any, cast
 from model_io.errors import ModelIOError
 from model_io.folders import data_folder
 from model_io.gguf_parts import read_model
+from model_io.holdings import read_holdings
 from model_io.jobs import ProofJob
 from model_io.machine import Device, Machine, Memory
 from model_io.machine_arguments import number_devices, parse_device, parse_ram
@@ -87,13 +88,15 @@ def _devices(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer
 def _plan(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
     shapes = _shapes(arguments)
     wish = Wish(Preference(arguments.prefer), arguments.context, arguments.kv_type)
-    records = Records(data_folder(getattr(arguments, "data_dir", None)) / "records.json")
+    folder = data_folder(getattr(arguments, "data_dir", None))
     if arguments.device or arguments.ram:
         machine = _described_machine(arguments.device or (), arguments.ram)
         plan = make_plan(shapes, machine, wish)
     else:
-        machine = find_machine()
-        plan = _prove(shapes, machine, wish, records)
+        held = read_holdings(folder)
+        machine = find_machine(held)
+        plan = _prove(shapes, machine, wish, Records(folder / "records.json"))
+        plan = replace(plan, reasons=(*plan.reasons, *_explain_held(held)))
     if arguments.json:
         return json.dumps(_values(plan, machine)), 0
     return "\n".join(_describe(plan, machine)), 0
@@ -139,6 +142,13 @@ def _prove(shapes: tuple[ModelShape, ...], machine: Machine, wish: Wish, records
         problem = str(error)
     plan = make_plan(shapes, machine, wish, records)
     return replace(plan, reasons=(*plan.reasons, f"This plan could not be tried out. {problem}"))
+
+
+def _explain_held(held: Mapping[str, int]) -> tuple[str, ...]:
+    if not sum(held.values()):
+        return ()
+    size = gigabytes(sum(held.values()))
+    return (f"A model that Octet has loaded now holds {size}; a plan that replaces it has that.",)
 
 
 def _values(plan: Plan, machine: Machine) -> dict[str, Any]:

@@ -9,15 +9,19 @@ All sizes are bytes.
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass, field
 
-from model_io.model_shape import ModelShape
+from model_io.model_shape import ModelShape, layer_of
 
 CELLS = 256
 """The cache is made for a multiple of so many tokens (llama-context.cpp)."""
 
 OFFLOAD_TOKENS = 32
 """From so many tokens on, a GPU computes with weights that stay in RAM (ggml's `op_offload`)."""
+
+_REPACKED = ("Q4_0", "Q4_K", "IQ4_NL")
+_REPACKED_ON_ARM = ("Q5_K", "Q6_K", "Q8_0")
 
 ENGINE_BYTES = 200 * 2**20
 """The engine's process without a model: Python, libraries, vocabulary, one output (measured)."""
@@ -93,6 +97,28 @@ def measure(shape: ModelShape, placement: Placement, working: Working) -> Footpr
         ram_compute(shape, placement, working) + ENGINE_BYTES,
     )
     return Footprint(devices, ram)
+
+
+def repacked_bytes(shape: ModelShape, placement: Placement) -> int:
+    """What llama.cpp copies of the weights in RAM when it repacks them (ggml-cpu/repack.cpp).
+
+    The mapped file stays where it is beside the copies. Embeddings are looked up, not multiplied.
+    """
+    is_arm = platform.machine().lower() in ("arm64", "aarch64")
+    types = _REPACKED + _REPACKED_ON_ARM if is_arm else _REPACKED
+    first = shape.layers - placement.gpu_layers
+    total = 0
+    for tensor in shape.tensors:
+        if tensor.type.name not in types or tensor.name == "token_embd.weight":
+            continue
+        layer = layer_of(tensor.name)
+        if layer is None:
+            is_in_ram = placement.gpu_layers == 0
+        else:
+            is_kept = layer in placement.ram_experts and "_exps." in tensor.name
+            is_in_ram = layer < first or is_kept
+        total += tensor.data_bytes if is_in_ram else 0
+    return total
 
 
 def _copies_output(shape: ModelShape, placement: Placement) -> bool:

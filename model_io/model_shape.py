@@ -123,7 +123,7 @@ class ModelShape:
 
     def header(self) -> bytes:
         """A GGUF header of this shape without a vocabulary, which is enough for a simulation."""
-        return plan_file(self._metadata(), self.tensors).header
+        return plan_file(self.metadata(), self.tensors).header
 
     def _sum_layers(self, belongs: Callable[[str], bool]) -> tuple[int, ...]:
         sums = [0] * self.layers
@@ -144,7 +144,8 @@ class ModelShape:
     def _bytes_of(self, name: str) -> int:
         return sum(tensor.data_bytes for tensor in self.tensors if tensor.name == name)
 
-    def _metadata(self) -> Metadata:
+    def metadata(self) -> Metadata:
+        """The entries that say so, without a vocabulary."""
         numbers = {
             "block_count": self.layers,
             "context_length": self.trained_tokens,
@@ -162,6 +163,12 @@ class ModelShape:
         metadata = {"general.architecture": string("llama"), "tokenizer.ggml.model": string("none")}
         metadata |= {f"llama.{key}": uint32(number) for key, number in numbers.items()}
         return metadata | {"llama.attention.layer_norm_rms_epsilon": float32(1e-5)}
+
+
+def layer_of(name: str) -> int | None:
+    """The layer of a tensor of this name; None outside the layers."""
+    match = _LAYER.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def shape_of_config(config: MixtralConfig, quant: Quant) -> ModelShape:

@@ -159,7 +159,7 @@ def _explain_microbatch(plan: Plan) -> str:
 def _explain_ram(plan: Plan) -> str:
     mapped = "The file is mapped, so a second start needn't read it again"
     if plan.repacks:
-        return f"{mapped}; its weights are repacked in RAM, which was measured to be quicker."
+        return f"{mapped}; weights in RAM are repacked as well, since that was measured to pay."
     return f"{mapped}; its weights are not repacked, which would take their memory twice."
 
 

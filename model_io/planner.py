@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from model_io.budget import NO_LIMIT, Budget, budget_of
 from model_io.machine import Machine
-from model_io.memory import Footprint, Placement, Working, measure
+from model_io.memory import Footprint, Placement, Working, measure, repacked_bytes
 from model_io.model_shape import ModelShape
 from model_io.plan import Alternative, DevicePlan, Plan, Wish
 from model_io.plan_search import USABLE_CONTEXT, Candidate, Search
@@ -37,6 +37,7 @@ def make_plan(
     if best is None:
         return _unfit_plan(shapes, machine, wish)
     plan = place(best.shape, machine, best.placement, best.working, best.devices, records)
+    plan = _repack(plan, best.shape, machine, records)
     return replace(
         plan,
         reasons=explain(plan, best.shape, machine, wish, is_only=len(shapes) == 1),
@@ -86,6 +87,24 @@ def place(
         missing_bytes=missing,
         reasons=("",),
     )
+
+
+def _repack(plan: Plan, shape: ModelShape, machine: Machine, records: Records | None) -> Plan:
+    """`plan` with its weights in RAM repacked, if that was measured to pay and there is room."""
+    if records is None or not records.recall_repacking(shape, machine):
+        return plan
+    more_bytes = repacked_bytes(shape, plan.placement)
+    on_devices = _unified_bytes(plan, machine)
+    room_bytes = budget_of(machine).ram - plan.ram_bytes - on_devices
+    if not 0 < more_bytes <= room_bytes:
+        return plan
+    ram = replace(plan.ram, weights_bytes=plan.ram.weights_bytes + more_bytes)
+    return replace(plan, repacks=True, ram=ram)
+
+
+def _unified_bytes(plan: Plan, machine: Machine) -> int:
+    unified = {device.name for device in machine.devices if device.is_unified}
+    return sum(device.total_bytes for device in plan.devices if device.name in unified)
 
 
 def _device_plans(

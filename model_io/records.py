@@ -124,6 +124,16 @@ class Records:
             values = {"bytes_per_second": bytes_per_second}
             self._keep("bandwidth", _computer_key(computer), values)
 
+    def recall_repacking(self, shape: ModelShape, computer: Machine) -> bool | None:
+        """Whether repacked weights of this type were quicker on the processor; None if untried."""
+        entry = self._find("repacking", _hash(_computer_key(computer), shape.quant))
+        pays = None if entry is None else entry.get("pays")
+        return pays if isinstance(pays, bool) else None
+
+    def remember_repacking(self, shape: ModelShape, computer: Machine, *, pays: bool) -> None:
+        """Keep it for all models of this type."""
+        self._keep("repacking", _hash(_computer_key(computer), shape.quant), {"pays": pays})
+
     def _find(self, kind: str, key: str) -> _Entry | None:
         return next((e for e in self._entries() if _is_entry(e, kind, key)), None)
 

@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from app.core.conversation import Conversation, ConversationSummary, Message, MessageState, Role
 from app.engine.protocol import (
     CountTokens,
+    EngineParameters,
     Event,
     Failed,
     Finished,
@@ -26,6 +27,9 @@ from app.engine.protocol import (
     Loaded,
     LoadedModel,
     LoadProgressed,
+    Measure,
+    Measured,
+    PlanChosen,
     PromptFormat,
     PromptProgressed,
     Request,
@@ -34,10 +38,19 @@ from app.engine.protocol import (
     TextGenerated,
     TokensCounted,
 )
-from app.runtime.facts import SessionState
+from app.runtime.facts import SessionState, SpeedFacts
 from app.runtime.session_facts import SessionFacts
+from model_io.plan import Plan
+from tests import plans
 
 CONTEXT_TOKENS = 4096
+STEP = "The model did not fit as planned. Less of it is on the graphics card now"
+
+PlanMaker = Callable[[EngineParameters], Plan | None]
+
+
+def _make_no_plan(_: EngineParameters) -> None:
+    return None
 
 
 def loaded_model(path: str) -> LoadedModel:
@@ -65,10 +78,15 @@ class ScriptedEngine:
     """Answers every `Generate` with the same pieces, a token each, as far as it is allowed to.
 
     `pieces_allowed` None lets it say everything at once; a number is raised by `allow`. A load
-    ends at once, or with `holds_loads` when `finish_load` is called.
+    ends at once, or with `holds_loads` when `finish_load` is called. A measurement ends when
+    `finish_measuring` is called, or when it is stopped.
 
     Attributes:
         holds_loads: see above.
+        dies_loading: whether its process ends as soon as it has chosen a plan.
+        hangs_loading: whether it never says anything of its load.
+        make_plan: the plan that it chooses, and loads by; None for an engine that tells of none.
+        problems: what it says of devices that can't be used.
         dropped_messages: what it says of every prompt.
         hear: called with every request, on the thread that sends it.
     """
@@ -81,6 +99,10 @@ class ScriptedEngine:
     ) -> None:
         self.requests: list[Request] = []
         self.was_killed = False
+        self.dies_loading = False
+        self.hangs_loading = False
+        self.make_plan: PlanMaker = _make_no_plan
+        self.problems: tuple[str, ...] = ()
         self.dropped_messages = 0
         self.hear: Callable[[Request], None] = lambda request: None
         self._pieces = tuple(pieces)
@@ -105,12 +127,12 @@ class ScriptedEngine:
             if isinstance(request, Stop):
                 self._stopped.add(request.job_id)
                 self._changed.notify_all()
-            elif isinstance(request, Load | Generate | CountTokens):
+            elif isinstance(request, Load | Generate | CountTokens | Measure):
                 self._open[request.job_id] = request
+        if isinstance(request, Stop) and self.open_requests(Measure):
+            self.fail(Measure, "The measurement was stopped.")
         if isinstance(request, Load):
-            self._say(LoadProgressed(request.job_id, 500, 1000))
-            if not self.holds_loads:
-                self.finish_load()
+            self._begin_load(request)
         elif isinstance(request, CountTokens):
             self._close(TokensCounted(request.job_id, count_words(request)))
         elif isinstance(request, Generate):
@@ -151,10 +173,21 @@ class ScriptedEngine:
         """The model that is being loaded is there."""
         for request in self.open_requests(Load):
             assert isinstance(request, Load)
-            model = loaded_model(request.parameters.model_path)
+            wanted = request.parameters
+            model = replace(
+                loaded_model(wanted.model_path),
+                plan=self.make_plan(wanted),
+                steps=tuple(f"{STEP}, step {n + 1}." for n in range(len(wanted.failed_plans))),
+                problems=self.problems,
+            )
             self._close(Loaded(request.job_id, model, 2.0))
 
-    def fail(self, kind: type[Load] | type[Generate], sentence: str) -> None:
+    def finish_measuring(self, decode: float = 22.4) -> None:
+        """The measurement under way has this result."""
+        for request in self.open_requests(Measure):
+            self._close(plans.measured(plans.cpu_plan(), decode, request.job_id))
+
+    def fail(self, kind: type[Load | Generate | Measure], sentence: str) -> None:
         """The open jobs of that kind can't be done, and the engine lives."""
         for request in self.open_requests(kind):
             self._close(Failed(request.job_id, sentence, "details"))
@@ -172,7 +205,9 @@ class ScriptedEngine:
             self._events.put(Failed(job_id, sentence, "last log lines", fatal=True))
         self._events.put(None)
 
-    def open_requests(self, kind: type[Load] | type[Generate]) -> list[Load | Generate]:
+    def open_requests(
+        self, kind: type[Load | Generate | Measure]
+    ) -> list[Load | Generate | Measure]:
         """The jobs of that kind without a closing event."""
         with self._changed:
             return [request for request in self._open.values() if isinstance(request, kind)]
@@ -183,12 +218,24 @@ class ScriptedEngine:
 
     # --- pieces ------------------------------------------------------------------------------
 
+    def _begin_load(self, request: Load) -> None:
+        if self.hangs_loading:
+            return
+        self._say(LoadProgressed(request.job_id, 500, 1000))
+        plan = self.make_plan(request.parameters)
+        if plan is not None:
+            self._say(PlanChosen(request.job_id, plan, plan.reasons))
+        if self.dies_loading:
+            self.die("The engine stopped while it loaded the model. Try again.")
+        elif not self.holds_loads:
+            self.finish_load()
+
     def _say(self, event: Event) -> None:
         with self._changed:
             if not self._is_over:
                 self._events.put(event)
 
-    def _close(self, event: Loaded | Finished | TokensCounted | Failed) -> None:
+    def _close(self, event: Loaded | Finished | TokensCounted | Measured | Failed) -> None:
         with self._changed:
             if self._open.pop(event.job_id, None) is not None:
                 self._events.put(event)
@@ -243,7 +290,8 @@ class ScriptedEngine:
 class ScriptedEngines:
     """Starts scripted engines; stands for `EngineClient.start`.
 
-    Its attributes are those of the next engine to be started.
+    Its attributes are those of the next engine to be started; of all engines the first
+    `deaths_while_loading` die of their load, the first `hangs_while_loading` are silent about it.
     """
 
     def __init__(
@@ -256,6 +304,10 @@ class ScriptedEngines:
         self.pieces = tuple(pieces)
         self.pieces_allowed = pieces_allowed
         self.holds_loads = holds_loads
+        self.deaths_while_loading = 0
+        self.hangs_while_loading = 0
+        self.make_plan: PlanMaker = _make_no_plan
+        self.problems: tuple[str, ...] = ()
         self.refusal: OSError | None = None
 
     def start(self, log_path: Path) -> ScriptedEngine:
@@ -263,6 +315,9 @@ class ScriptedEngines:
         if self.refusal is not None:
             raise self.refusal
         engine = ScriptedEngine(self.pieces, self.pieces_allowed, self.holds_loads)
+        engine.make_plan, engine.problems = self.make_plan, self.problems
+        engine.dies_loading = len(self.started) < self.deaths_while_loading
+        engine.hangs_loading = len(self.started) < self.hangs_while_loading
         self.started.append(engine)
         return engine
 
@@ -281,6 +336,7 @@ _WISHES = (
     "edit_message",
     "continue_reply",
     "try_again",
+    "load_again",
     "show_version",
     "load_model",
     "cancel_load",
@@ -302,8 +358,10 @@ class ScriptedSession(SessionFacts):
         self.wishes: list[tuple[object, ...]] = []
         self.offline = False
         self.is_demo = is_demo
+        self.is_outdated = False
         self.draft = ""
         self.state = SessionState.NO_MODEL
+        self.speed = ScriptedMeter(self._note)
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
         for wish in _WISHES:
@@ -351,6 +409,23 @@ class ScriptedSession(SessionFacts):
 
     def _note(self, wish: str, *arguments: object) -> None:
         self.wishes.append((wish, *arguments))
+
+
+class ScriptedMeter(QObject):
+    """Stands for `app.runtime.speed_meter.SpeedMeter`; its wishes begin with "speed."."""
+
+    facts_changed = Signal(object)
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        super().__init__()
+        self.facts: SpeedFacts | None = None
+        for wish in ("look", "measure", "stop"):
+            setattr(self, wish, partial(note, f"speed.{wish}"))
+
+    def tell(self, facts: SpeedFacts | None) -> None:
+        """Something else is known now."""
+        self.facts = facts
+        self.facts_changed.emit(facts)
 
 
 class SystemHints(QObject):

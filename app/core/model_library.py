@@ -104,8 +104,6 @@ def _problem(header: GGUFHeader) -> str:
     if header.architecture != "llama":
         kind = header.architecture or "an unnamed kind"
         return f"{name} holds a model of the architecture {kind}; Octet runs Mixtral only."
-    if not header.expert_count:
-        return f"{name} holds a Llama model without experts; Octet runs Mixtral only."
     if header.missing_bytes and not header.metadata.get("split.count"):
         missing = size_text(header.missing_bytes)
         return f"{name} is incomplete: {missing} are missing at its end. Download it again."

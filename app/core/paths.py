@@ -16,11 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from app.core.errors import DataFolderError, InstallationError
+from model_io.folders import data_folder
 
-DATA_DIR_VARIABLE = "OCTET_DATA_DIR"
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -58,6 +56,11 @@ class DataFolder:
         """The changed settings, as JSON."""
         return self.root / "settings.json"
 
+    @property
+    def records(self) -> Path:
+        """What this machine has shown with models, as JSON: `model_io.records`."""
+        return self.root / "records.json"
+
 
 def data_dir(
     override: str | os.PathLike[str] | None = None,
@@ -67,10 +70,7 @@ def data_dir(
 
     Always absolute. Makes nothing and checks nothing.
     """
-    chosen = os.fspath(override) if override else environment.get(DATA_DIR_VARIABLE, "")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    return Path(platformdirs.user_data_dir("octet", appauthor=False)).absolute()
+    return data_folder(override, environment)
 
 
 def open_data_folder(root: Path) -> DataFolder:

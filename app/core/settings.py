@@ -125,6 +125,34 @@ REPEAT_PENALTY = Setting(
     lowest=0.5,
     highest=2.0,
 )
+PREFERENCE = Setting(
+    "preference",
+    "balanced",
+    "Prefer",
+    "What there is to be most of, where memory doesn't suffice for everything.",
+    choices=("balanced", "quality", "speed", "context"),
+)
+CONTEXT_TOKENS = Setting(
+    "context_tokens",
+    0,
+    "Context",
+    "How many tokens of a chat the model remembers. More take memory, also while they are empty.",
+    lowest=0,
+    highest=131_072,
+)
+KV_TYPE = Setting(
+    "kv_type",
+    "",
+    "Precision of the context",
+    "q8_0 takes half the memory of f16, and reads long chats a little more slowly.",
+    choices=("", "f16", "q8_0"),
+)
+USES_GPUS = Setting(
+    "uses_gpus",
+    True,
+    "Graphics card",
+    "Without it the processor does all the work, more slowly.",
+)
 LAST_MODEL = Setting("last_model", "")
 OTHER_MODELS: Setting[tuple[str, ...]] = Setting("other_models", ())
 WINDOW_GEOMETRY = Setting("window_geometry", "")
@@ -140,13 +168,19 @@ TABLE: tuple[Setting[Any], ...] = (
     TOP_P,
     MIN_P,
     REPEAT_PENALTY,
+    PREFERENCE,
+    CONTEXT_TOKENS,
+    KV_TYPE,
+    USES_GPUS,
     LAST_MODEL,
     OTHER_MODELS,
     WINDOW_GEOMETRY,
     SIDEBAR_SHOWN,
 )
-"""Every setting there is. `last_model` and `other_models` hold absolute paths of GGUF files,
-`window_geometry` what the window writes there (base64 of Qt's bytes)."""
+"""Every setting there is. 0 `context_tokens` and an empty `kv_type` leave the choice to the plan.
+
+`last_model` and `other_models` hold absolute paths of GGUF files, `window_geometry` what the window
+writes there (base64 of Qt's bytes)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from app.engine.protocol import (
     Generate,
     Load,
     Loaded,
+    Measure,
+    Measured,
     PromptTokenized,
     Request,
     Shutdown,
@@ -37,8 +39,8 @@ _ENGINE_MODULE = "app.engine.process"
 _EXIT_SECONDS = 1.0
 _SIGKILL_EXIT = -9
 
-ClosingEvent = Loaded | Finished | TokensCounted | PromptTokenized | Failed
-JobRequest = Load | Generate | CountTokens | TokenizePrompt
+ClosingEvent = Loaded | Finished | TokensCounted | PromptTokenized | Measured | Failed
+JobRequest = Load | Generate | CountTokens | TokenizePrompt | Measure
 
 
 class EngineClient:
@@ -206,6 +208,8 @@ class EngineClient:
                 "The engine stopped while it loaded the model. "
                 "Try again, or choose another file or a smaller context."
             )
+        if isinstance(request, Measure):
+            return "The engine stopped while it measured. The next message starts it again."
         return (
             "The engine stopped. What had arrived is kept; the next message starts it again "
             "and reads the chat anew."

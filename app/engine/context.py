@@ -93,6 +93,10 @@ class Context:
             self._fail(status)
         self._ids.append(token)
 
+    def wait(self) -> None:
+        """Let a device finish what was given to it; evaluating returns earlier there."""
+        native.llama_synchronize(self.pointer)
+
     def forget(self) -> None:
         """Hold nothing any more."""
         native.llama_memory_clear(self._memory, False)

@@ -1,15 +1,13 @@
-"""Loads a model's weights and makes its context, with parameters that suit this machine.
+"""Loads a model's weights and makes its context as a plan says; finds out how long a batch may be.
 
-Knows nothing of vocabularies, prompts or chats.
+Knows nothing of vocabularies, prompts or chats, nor of how plans are chosen.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,88 +18,114 @@ from llama_cpp import llama_cpp as native
 from app.core.errors import EngineError
 from app.engine.context import SMALLEST_BATCH_TOKENS, Context
 from app.engine.model_file import read_ahead
+from app.engine.placing import Placing, honours_abort
 from app.engine.protocol import EngineParameters
-from model_io import ggml
-from model_io.gguf_reader import GGUFHeader
+from model_io.gguf_parts import GGUFModel
+from model_io.memory import Working
+from model_io.plan import Plan
 
-DEFAULT_CONTEXT_TOKENS = 16384
-DEFAULT_BATCH_TOKENS = 512
 OPERATION_SECONDS = 0.1
 """No operation of a prompt's evaluation shall take longer on the CPU: a stop waits for one."""
 
+CHUNK_SECONDS = 0.5
+"""On devices that can't be stopped in the middle of a batch, a stop waits for all of it."""
+
+_WORTHWHILE_SHARE = 0.7
+"""Half a batch that takes more of the time than this isn't worth it: the experts are the work."""
+
 _KV_TYPES = {
-    "f16": (native.GGML_TYPE_F16, 2.0),
-    "q8_0": (native.GGML_TYPE_Q8_0, 34 / 32),
-    "q4_0": (native.GGML_TYPE_Q4_0, 18 / 32),
-}  # bytes per number beside
+    "f16": native.GGML_TYPE_F16,
+    "q8_0": native.GGML_TYPE_Q8_0,
+    "q4_0": native.GGML_TYPE_Q4_0,
+}
 _PROBE_TOKENS = 64
 _PROBE_SECONDS = 0.2
 _PROBE_OPERATIONS = 40  # more than a layer of Mixtral has: its experts have to be among them
 
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """Where the weights are: its description, and whether a stop reaches into a batch there."""
-
-    description: str
-    honours_abort: bool
+Report = Callable[[int, int], None]
 
 
 def load_weights(
-    parameters: EngineParameters,
-    header: GGUFHeader,
-    on_progress: Callable[[int, int], None],
+    model: GGUFModel,
+    plan: Plan | None,
+    on_progress: Report,
     should_stop: Callable[[], bool],
 ) -> Any | None:  # noqa: ANN401  a bare pointer from ctypes
-    """The `llama_model_p` of the file, or None if stopped; `on_progress` gets bytes done, in all.
+    """The `llama_model_p` of a file or its parts, or None if stopped.
 
-    Raises ModelFileError if the file can't be read, EngineError if llama.cpp refuses it.
+    Without a plan only the vocabulary is loaded. `on_progress` gets bytes done, in all. Raises
+    ModelFileError if a file can't be read, and EngineError if a device is missing or llama.cpp
+    refuses.
     """
-    total_bytes = header.file_bytes
-    is_mapped = parameters.use_mmap and native.llama_supports_mmap()
-    needs_reading = is_mapped and not parameters.vocabulary_only
-    if needs_reading and not read_ahead(parameters.model_path, on_progress, should_stop):
+    paths = [part.path for part in model.parts]
+    total_bytes = sum(part.file_bytes for part in model.parts)
+    is_mapped = native.llama_supports_mmap() and (plan is None or plan.uses_mmap)
+    # What doesn't fit into the RAM would be gone again before llama.cpp comes to it.
+    reads = plan is not None and is_mapped and total_bytes <= plan.ram_free_bytes
+    if reads and not read_ahead(paths, on_progress, should_stop):
         return None
 
     def report(share: float, _: object) -> bool:
-        if not is_mapped:
+        if plan is not None and not reads:
             on_progress(int(share * total_bytes), total_bytes)
         return not should_stop()
 
     callback = native.llama_progress_callback(report)
-    native_parameters = _model_parameters(parameters, callback)
-    model = native.llama_model_load_from_file(os.fsencode(parameters.model_path), native_parameters)
-    if model is None and not should_stop():
-        name = Path(parameters.model_path).name
+    placing = Placing(plan)
+    parameters = _model_parameters(plan, placing, callback, is_mapped=is_mapped)
+    pointer = native.llama_model_load_from_file(os.fsencode(paths[0]), parameters)
+    if pointer is None and not should_stop():
+        name = Path(paths[0]).name
         raise EngineError(f"{name} could not be loaded. Check the file, or choose another.")
-    return model
+    return pointer
 
 
-def make_context(model: Any, parameters: EngineParameters, header: GGUFHeader) -> Context:  # noqa: ANN401
-    """A context on `model`, its microbatch chosen by measurement if `parameters` leave it open.
+def free_weights(pointer: Any) -> None:  # noqa: ANN401  a bare pointer from ctypes
+    """Give back what `load_weights` took."""
+    native.llama_model_free(pointer)
+
+
+def choose_microbatch(pointer: Any, plan: Plan, parameters: EngineParameters) -> int:  # noqa: ANN401
+    """How many ids of a prompt are evaluated at once, never more than the plan's.
+
+    On the CPU, and if `parameters` leave it open, so few that a stop is heard.
+    """
+    limit_tokens = min(plan.working.microbatch_tokens, plan.working.context_tokens)
+    if parameters.microbatch_tokens or plan.devices:
+        return limit_tokens
+    return _measure_microbatch(pointer, plan.working, choose_threads(parameters), limit_tokens)
+
+
+def make_context(
+    pointer: Any,  # noqa: ANN401  a bare pointer from ctypes
+    plan: Plan,
+    microbatch_tokens: int,
+    threads: int,
+    outputs: int = 1,
+) -> Context:
+    """A context on the model that gives the logits of so many ids of a batch, mostly the last's.
 
     Raises EngineError, mostly since memory doesn't suffice.
     """
-    if parameters.kv_type != "f16" and not parameters.flash_attention:
-        raise EngineError(
-            f"A cache of the type {parameters.kv_type} needs flash attention. "
-            "Switch it on, or choose f16."
-        )
-    context_tokens = parameters.context_tokens or min(
-        native.llama_model_n_ctx_train(model), DEFAULT_CONTEXT_TOKENS
-    )
-    _check_memory(parameters, header, context_tokens)
-    batch_tokens = min(parameters.batch_tokens or DEFAULT_BATCH_TOKENS, context_tokens)
-    device = find_device(parameters.gpu_layers)
-    microbatch_tokens = parameters.microbatch_tokens
-    if not microbatch_tokens and device.honours_abort:
-        microbatch_tokens = _measure_microbatch(model, parameters, batch_tokens)
-    microbatch_tokens = min(microbatch_tokens or batch_tokens, batch_tokens)
-    pointer = _new_context(model, parameters, context_tokens, microbatch_tokens)
-    context = Context(pointer, microbatch_tokens)
-    if not device.honours_abort:
+    offloads = plan.placement.offloads_prompts
+    made = _new_context(pointer, plan.working, microbatch_tokens, threads, offloads, outputs)
+    return Context(made, microbatch_tokens)
+
+
+def warm_up(context: Context, plan: Plan) -> None:
+    """Let what fails only while it computes fail now, and shorten batches that take too long.
+
+    Nothing is to be done for a plan without devices. Raises EngineError.
+    """
+    if not plan.devices:
+        return
+    try:
+        _time_batch(context, context.microbatch_tokens)
+        _time_batch(context, 1)
+    except EngineError as error:
+        raise EngineError("The graphics card could not compute.", error.details) from error
+    if not honours_abort(plan):
         context.microbatch_tokens = _measure_chunk(context)
-    return context
 
 
 def choose_threads(parameters: EngineParameters) -> int:
@@ -113,107 +137,75 @@ def choose_threads(parameters: EngineParameters) -> int:
     return max(1, min(physical, allowed))
 
 
-def find_device(gpu_layers: int) -> Device:
-    """The device for `gpu_layers` layers: the first GPU, or the CPU if there is none."""
-    if gpu_layers == 0 or not native.llama_supports_gpu_offload():
-        return Device("CPU", honours_abort=True)
-    address, text = ctypes.c_void_p, ctypes.c_char_p
-    count = ggml.function("ggml_backend_dev_count", ctypes.c_size_t)
-    device_at = ggml.function("ggml_backend_dev_get", address, ctypes.c_size_t)
-    kind_of = ggml.function("ggml_backend_dev_type", ctypes.c_int, address)
-    description_of = ggml.function("ggml_backend_dev_description", text, address)
-    registry_of = ggml.function("ggml_backend_dev_backend_reg", address, address)
-    procedure = ggml.function("ggml_backend_reg_get_proc_address", address, address, text)
-    for index in range(count()):
-        device = device_at(index)
-        if kind_of(device) in (1, 2):  # ggml-backend.h: a GPU, with its own memory or without
-            setter = procedure(registry_of(device), b"ggml_backend_set_abort_callback")
-            return Device(description_of(device).decode("utf-8", "replace"), setter is not None)
-    return Device("CPU", honours_abort=True)
-
-
-def _model_parameters(parameters: EngineParameters, progress_callback: Any) -> Any:  # noqa: ANN401
+def _model_parameters(
+    plan: Plan | None,
+    placing: Placing,
+    progress_callback: Any,  # noqa: ANN401  a ctypes callback
+    *,
+    is_mapped: bool,
+) -> Any:  # noqa: ANN401
     made = native.llama_model_default_params()
-    made.n_gpu_layers = parameters.gpu_layers
-    made.load_mode = (
-        native.LLAMA_LOAD_MODE_MMAP if parameters.use_mmap else native.LLAMA_LOAD_MODE_NONE
-    )
-    made.use_extra_bufts = parameters.use_extra_bufts
-    made.vocab_only = parameters.vocabulary_only
+    placing.apply(made)
+    made.load_mode = native.LLAMA_LOAD_MODE_MMAP if is_mapped else native.LLAMA_LOAD_MODE_NONE
+    made.use_extra_bufts = plan is not None and plan.repacks
+    made.vocab_only = plan is None
     made.progress_callback = progress_callback
     return made
 
 
 def _new_context(
     model: Any,  # noqa: ANN401  a bare pointer from ctypes
-    parameters: EngineParameters,
-    context_tokens: int,
+    working: Working,
     microbatch_tokens: int,
+    threads: int,
+    offloads_prompts: bool,
+    outputs: int = 1,
 ) -> Any:  # noqa: ANN401
     made = native.llama_context_default_params()
-    made.n_ctx = context_tokens
+    made.n_ctx = working.context_tokens
     made.n_batch = made.n_ubatch = microbatch_tokens
-    made.n_outputs_max = 1  # the logits of one id are asked for at a time
-    made.n_threads = made.n_threads_batch = choose_threads(parameters)
-    made.flash_attn_type = 1 if parameters.flash_attention else 0
-    made.type_k = made.type_v = _KV_TYPES[parameters.kv_type][0]
+    made.n_outputs_max = outputs
+    made.n_threads = made.n_threads_batch = threads
+    made.flash_attn_type = 1 if working.flash_attention else 0  # 1 is on; llama.cpp's own is auto
+    made.type_k = made.type_v = _KV_TYPES[working.kv_type]
+    made.op_offload = offloads_prompts
     made.no_perf = True
     pointer = native.llama_init_from_model(model, made)
     if pointer is None:
         raise EngineError(
-            f"There is no memory for a context of {context_tokens:,} tokens. "
+            f"There is no memory for a context of {working.context_tokens:,} tokens. "
             "Choose a smaller one, or close other programs."
         )
     return pointer
 
 
-def _check_memory(parameters: EngineParameters, header: GGUFHeader, context_tokens: int) -> None:
-    """Refuse what would only make the system end this process a moment later."""
-    needed_bytes = _kv_bytes(header, parameters.kv_type, context_tokens)
-    is_copied = not parameters.use_mmap or parameters.use_extra_bufts
-    if is_copied and parameters.gpu_layers == 0:
-        needed_bytes += header.file_bytes
-    free_bytes = psutil.virtual_memory().available
-    if parameters.gpu_layers == 0 and needed_bytes > free_bytes:
-        raise EngineError(
-            f"This needs {needed_bytes / 1e9:,.1f} GB of memory and {free_bytes / 1e9:,.1f} GB "
-            "are free. Choose a smaller context, or close other programs."
-        )
-
-
-def _kv_bytes(header: GGUFHeader, kv_type: str, context_tokens: int) -> int:
-    """Two caches of every layer: `head_count_kv` heads of a head's size for each token."""
-
-    def number(key: str) -> int:
-        value = header.metadata.get(f"{header.architecture}.{key}")
-        return value if isinstance(value, int) else 0
-
-    heads = number("attention.head_count")
-    head_size = number("attention.key_length") or number("embedding_length") // max(1, heads)
-    kv_heads = number("attention.head_count_kv") or heads
-    row_bytes = kv_heads * head_size * _KV_TYPES[kv_type][1]
-    return int(2 * number("block_count") * row_bytes * context_tokens)
-
-
-def _measure_microbatch(model: Any, parameters: EngineParameters, limit_tokens: int) -> int:  # noqa: ANN401
+def _measure_microbatch(
+    pointer: Any,  # noqa: ANN401  a bare pointer from ctypes
+    working: Working,
+    threads: int,
+    limit_tokens: int,
+) -> int:
     """The largest power of two whose longest operation stays under `OPERATION_SECONDS`.
 
     Evaluates 64 ids, twice, and stops after the first layer if that took its time; the better
     time of each operation counts, since other programs disturb. On Mixtral's layers three tenths
     of the time with 64 ids don't depend on their number (the experts are read from memory).
     """
-    pointer = _new_context(model, parameters, 2 * _PROBE_TOKENS, _PROBE_TOKENS)
+    small = Working(
+        2 * _PROBE_TOKENS, _PROBE_TOKENS, working.kv_type, flash_attention=working.flash_attention
+    )
+    context = _new_context(pointer, small, _PROBE_TOKENS, threads, offloads_prompts=False)
     try:
-        passes = [_time_operations(pointer) for _ in range(2)]
+        passes = [_time_operations(context) for _ in range(2)]
     finally:
-        native.llama_free(pointer)
+        native.llama_free(context)
     longest = max(min(seconds) for seconds in zip(*passes, strict=False))
     tokens = SMALLEST_BATCH_TOKENS
     while 2 * tokens <= limit_tokens:
         if longest * (0.3 + 0.7 * 2 * tokens / _PROBE_TOKENS) > OPERATION_SECONDS:
             break
         tokens *= 2
-    return tokens
+    return min(tokens, limit_tokens)
 
 
 def _time_operations(pointer: Any) -> list[float]:  # noqa: ANN401  a bare pointer from ctypes
@@ -233,28 +225,41 @@ def _time_operations(pointer: Any) -> list[float]:  # noqa: ANN401  a bare point
 
 
 def _measure_chunk(context: Context) -> int:
-    """How many ids such a device evaluates in half a second; a stop waits for so many."""
-    ids = _probe_ids(context.pointer, context.microbatch_tokens)
-    seconds = 0.0
-    for _ in range(2):  # the first time a device compiles and allocates
-        started = time.perf_counter()
-        _decode(context.pointer, ids)
-        native.llama_synchronize(context.pointer)
-        seconds = time.perf_counter() - started
-        context.forget()
-    tokens = len(ids)
-    while tokens > SMALLEST_BATCH_TOKENS and seconds * tokens / len(ids) > 0.5:
-        tokens //= 2
+    """How many ids a device that can't be stopped shall evaluate at once; a stop waits for them.
+
+    Halved while they take longer than `CHUNK_SECONDS` and half of them are notably quicker.
+    """
+    tokens = context.microbatch_tokens
+    seconds = _time_batch(context, tokens)
+    while tokens // 2 >= SMALLEST_BATCH_TOKENS and seconds > CHUNK_SECONDS:
+        half_seconds = _time_batch(context, tokens // 2)
+        if half_seconds > _WORTHWHILE_SHARE * seconds:
+            break
+        tokens, seconds = tokens // 2, half_seconds
     return tokens
 
 
-def _decode(pointer: Any, ids: Sequence[int]) -> None:  # noqa: ANN401  a bare pointer from ctypes
+def _time_batch(context: Context, tokens: int) -> float:
+    """The seconds that so many ids take in one batch; nothing is held afterwards."""
+    started_at = time.perf_counter()
+    status = _decode(context.pointer, _probe_ids(context.pointer, tokens))
+    native.llama_synchronize(context.pointer)
+    seconds = time.perf_counter() - started_at
+    context.forget()
+    if status != 0:
+        raise EngineError("The model could not be tried.", f"llama_decode returned {status}")
+    return seconds
+
+
+def _decode(pointer: Any, ids: Sequence[int]) -> int:  # noqa: ANN401  a bare pointer from ctypes
     tokens = (native.llama_token * len(ids))(*ids)
-    native.llama_decode(pointer, native.llama_batch_get_one(tokens, len(ids)))
+    status: int = native.llama_decode(pointer, native.llama_batch_get_one(tokens, len(ids)))
+    return status
 
 
 def _probe_ids(pointer: Any, count: int) -> list[int]:  # noqa: ANN401  a bare pointer from ctypes
     """Ids from all over the vocabulary, so that every expert has work."""
     vocabulary = native.llama_model_get_vocab(native.llama_get_model(pointer))
-    step = max(1, native.llama_vocab_n_tokens(vocabulary) // count)
-    return [index * step for index in range(count)]
+    tokens: int = native.llama_vocab_n_tokens(vocabulary)
+    step = max(1, tokens // count)
+    return [index * step % tokens for index in range(count)]

@@ -24,7 +24,9 @@ from app.engine.protocol import (
     Load,
     Loaded,
     LoadProgressed,
+    Measure,
     Ping,
+    PlanChosen,
     Pong,
     PromptTokenized,
     Request,
@@ -36,15 +38,11 @@ from app.engine.protocol import (
 from app.engine.session import Session
 from app.engine.stop_flag import StopFlag
 from model_io.native_log import NativeLog
+from model_io.plan import Plan
 
 _PROGRESS_SECONDS = 0.05  # how often the reading of a file is told
 
-_NO_MEMORY = (
-    "There is not enough memory for this model. Choose a smaller context, "
-    "fewer layers on the graphics card, or a smaller file."
-)
-
-WorkRequest = Load | Generate | Shutdown
+WorkRequest = Load | Generate | Measure | Shutdown
 CountRequest = CountTokens | TokenizePrompt
 
 
@@ -64,11 +62,11 @@ class EngineProcess:
         self._connection = connection
         self._end = end
         self._log = log
-        self._session = Session()
+        self._session = Session(log)
         self._stop_flags: dict[int, StopFlag] = {}
         self._work: queue.SimpleQueue[WorkRequest] = queue.SimpleQueue()
         self._counts: queue.SimpleQueue[CountRequest] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | threading.Event | None] = queue.SimpleQueue()
 
     def run(self) -> None:
         """Work until `Shutdown`; everything that was to be sent is sent then."""
@@ -97,7 +95,7 @@ class EngineProcess:
                         flag.set()
                 case CountTokens() | TokenizePrompt():
                     self._counts.put(request)
-                case Load(job_id) | Generate(job_id):
+                case Load(job_id) | Generate(job_id) | Measure(job_id):
                     # From here on a stop finds the job, even if it hasn't begun.
                     self._stop_flags[job_id] = StopFlag()
                     self._work.put(request)
@@ -108,11 +106,20 @@ class EngineProcess:
 
     def _send(self) -> None:
         while (event := self._events.get()) is not None:
+            if isinstance(event, threading.Event):
+                event.set()
+                continue
             try:
                 self._connection.send(event)
             except OSError:
                 self._end(0)
                 return
+
+    def _wait_until_sent(self) -> None:
+        """What was put before is in the pipe then: the process may die of what comes next."""
+        sent = threading.Event()
+        self._events.put(sent)
+        sent.wait()
 
     def _count(self) -> None:
         while True:
@@ -130,13 +137,16 @@ class EngineProcess:
         )
         return PromptTokenized(request.job_id, tuple(ids))
 
-    def _do(self, request: Load | Generate) -> None:
+    def _do(self, request: Load | Generate | Measure) -> None:
         stop = self._stop_flags[request.job_id]
         try:
-            if isinstance(request, Load):
-                closing: Event = self._load(request, stop)
-            else:
-                closing = self._session.generate(request, self._events.put, stop)
+            match request:
+                case Load():
+                    closing: Event = self._load(request, stop)
+                case Generate():
+                    closing = self._session.generate(request, self._events.put, stop)
+                case Measure():
+                    closing = self._session.measure(request, stop)
         except Exception as error:  # noqa: BLE001  the process's boundary: it has to go on
             closing = self._describe(request.job_id, error)
             if not isinstance(error, OctetError):
@@ -155,12 +165,11 @@ class EngineProcess:
                 told_at = now
                 self._events.put(LoadProgressed(request.job_id, done_bytes, total_bytes))
 
-        try:
-            model = self._session.load(request.parameters, report, stop)
-        except EngineError as error:
-            if not _tells_of_memory(self._log.last_lines):
-                raise
-            raise EngineError(_NO_MEMORY) from error
+        def tell_plan(plan: Plan, sentences: tuple[str, ...]) -> None:
+            self._events.put(PlanChosen(request.job_id, plan, sentences))
+            self._wait_until_sent()
+
+        model = self._session.load(request.parameters, report, stop, tell_plan)
         return Loaded(request.job_id, model, time.perf_counter() - started_at)
 
     def _describe(self, job_id: int, error: Exception) -> Failed:
@@ -170,9 +179,3 @@ class EngineProcess:
             return Failed(job_id, str(error))
         details = "".join(traceback.format_exception(error))
         return Failed(job_id, "Something in the engine went wrong. Try again.", details)
-
-
-def _tells_of_memory(log_lines: str) -> bool:
-    """Whether llama.cpp's last messages say that it could not allocate something."""
-    words = ("failed to allocate", "unable to allocate", "insufficient memory", "out of memory")
-    return any(word in log_lines for word in words)

@@ -1,10 +1,10 @@
 """What crosses the pipe between the window's process and the engine's: frozen dataclasses.
 
 The parent sends requests, the child answers with events. Every job that the parent starts
-(`Load`, `Generate`, `CountTokens`, `TokenizePrompt`) ends with exactly one closing event of the
-same `job_id`: `Loaded`, `Finished`, `TokensCounted`, `PromptTokenized` or `Failed`. A child that
-dies closes the pipe, which the client turns into a `Failed` for every open job, or, when none is
-open, into one with the `job_id` 0. Ids of jobs begin with 1.
+(`Load`, `Generate`, `CountTokens`, `TokenizePrompt`, `Measure`) ends with exactly one closing
+event of the same `job_id`: `Loaded`, `Finished`, `TokensCounted`, `PromptTokenized`, `Measured` or
+`Failed`. A child that dies closes the pipe, which the client turns into a `Failed` for every open
+job, or, when none is open, into one with the `job_id` 0. Ids of jobs begin with 1.
 
 Knows nothing of llama.cpp, of pipes or of Qt.
 """
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.core.prompt_format import PromptFormat as PromptFormat
+from model_io.machine import Machine
+from model_io.plan import Plan, Preference
 
 
 class StoppedBy(StrEnum):
@@ -28,19 +30,29 @@ class StoppedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineParameters:
-    """How a model is loaded. Zero means: the engine chooses by the sentence beside it."""
+    """How a model is loaded. What is 0, empty or None is the plan's choice.
+
+    `plan` is one to load exactly. `failed_plans` killed an earlier engine's process while it
+    loaded them, in this order: the engine starts below the last. `avoided_devices` are the names
+    of those that killed one while it worked; nothing is put on them. `records_path` is the file of
+    what this machine has shown; without one, nothing is remembered.
+    """
 
     model_path: str
-    context_tokens: int = 0  # the least of the model's own context and 16,384
-    batch_tokens: int = 0  # 512
-    microbatch_tokens: int = 0  # measured at load: one operation stays under 100 ms
-    threads: int = 0  # physical cores
-    gpu_layers: int = 0
-    kv_type: str = "f16"  # f16, q8_0, q4_0
+    preference: Preference = Preference.BALANCED
+    context_tokens: int = 0
+    microbatch_tokens: int = 0
+    kv_type: str = ""  # f16, q8_0, q4_0
+    threads: int = 0  # 0: physical cores
+    uses_gpus: bool = True
+    uses_mmap: bool | None = None
+    repacks: bool | None = None  # copies most weights into RAM a second time
     flash_attention: bool = True
-    use_mmap: bool = True
-    use_extra_bufts: bool = False  # repacking: copies most weights into RAM a second time
     vocabulary_only: bool = False  # enough for `CountTokens` and `TokenizePrompt`, and quick
+    plan: Plan | None = None
+    failed_plans: tuple[Plan, ...] = ()
+    avoided_devices: tuple[str, ...] = ()
+    records_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,18 @@ class TokenizePrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """Time how fast the loaded model reads and writes; the cache is forgotten before and after.
+
+    Smaller counts are taken where the context has no room for these.
+    """
+
+    job_id: int
+    prompt_tokens: int = 512
+    decode_tokens: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the job early; it still ends with its own closing event."""
 
@@ -138,7 +162,7 @@ class Shutdown:
     """Free everything and end the process."""
 
 
-Request = Load | Generate | CountTokens | TokenizePrompt | Stop | Ping | Shutdown
+Request = Load | Generate | CountTokens | TokenizePrompt | Measure | Stop | Ping | Shutdown
 
 
 # --- events: child to parent -----------------------------------------------------------------
@@ -154,12 +178,37 @@ class LoadProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanChosen:
+    """Sent before each attempt to load: what is going to be tried, and the sentences that tell it.
+
+    The first attempt's sentences are the plan's reasons; a later one's only says what is smaller.
+    """
+
+    job_id: int
+    plan: Plan
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What llama.cpp took of one memory, by its own name for it: "CPU_Mapped", "Vulkan0"."""
+
+    name: str
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedModel:
     """What the engine holds now.
 
     `microbatch_tokens`, `threads` and `context_tokens` are the values in force; the first two are
-    0 when only the vocabulary is loaded. `notice` is a sentence for the user, empty mostly: the
-    file asks for a chat format that the engine doesn't speak.
+    0, and `plan` is None, when only the vocabulary is loaded. `device` says where the layers are:
+    "CPU", or "RTX 4090 with 11 layers' experts in RAM". `notice` is a sentence for the user, empty
+    mostly: the file asks for a chat format that the engine doesn't speak. `taken` is what
+    llama.cpp says that it took. `steps` has a sentence for each step down that was needed, none if
+    the plan held; `problems` has one for each device or backend that could not be used.
     """
 
     path: str
@@ -171,8 +220,12 @@ class LoadedModel:
     prompt_format: PromptFormat
     threads: int
     microbatch_tokens: int
-    device: str  # "CPU", or the GPU's description
+    device: str
     notice: str = ""
+    plan: Plan | None = None
+    taken: tuple[Taken, ...] = ()
+    steps: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +297,26 @@ class PromptTokenized:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """Closing event of `Measure`: the speeds, and what there is to compare them with.
+
+    `ram_bandwidth` is measured, in bytes per second, None where it couldn't be. `machine` is as it
+    was right after; `swapped_bytes` is what the engine's process has in swap, and
+    `active_bytes_per_token` what one token reads of the weights.
+    """
+
+    job_id: int
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+    prompt_tokens: int
+    decode_tokens: int
+    ram_bandwidth: float | None
+    machine: Machine
+    swapped_bytes: int
+    active_bytes_per_token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Closing event of a job that could not be done: a sentence for the user.
 
@@ -265,12 +338,14 @@ class Pong:
 
 Event = (
     LoadProgressed
+    | PlanChosen
     | Loaded
     | PromptProgressed
     | TextGenerated
     | Finished
     | TokensCounted
     | PromptTokenized
+    | Measured
     | Failed
     | Pong
 )

@@ -1,7 +1,7 @@
 """One loaded model and what it has read: answers conversations, and counts their tokens.
 
-`load`, `generate` and `close` belong to one thread. `count_tokens` and `tokenize_prompt` may be
-called from another at any time. Knows nothing of processes and pipes.
+`load`, `generate`, `measure` and `close` belong to one thread. `count_tokens` and
+`tokenize_prompt` may be called from another at any time. Knows nothing of processes and pipes.
 """
 
 from __future__ import annotations
@@ -10,23 +10,26 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from llama_cpp import llama_cpp as native
+from pathlib import Path
 
 from app.core.context_fit import FittedPrompt, fit_prompt
 from app.core.errors import EngineError
 from app.core.prompt import Prompt, build_prompt
 from app.core.prompt_format import PromptFormat, choose_prompt_format
 from app.engine.context import Context
-from app.engine.loading import choose_threads, find_device, load_weights, make_context
-from app.engine.model_file import check_model_file
+from app.engine.device_words import describe_place
+from app.engine.loading import choose_threads
+from app.engine.model_file import check_model_file, read_shape
+from app.engine.planned_load import PlannedLoad, load_planned, load_vocabulary
+from app.engine.planning import Planning
 from app.engine.protocol import (
     EngineParameters,
     Event,
     Finished,
     Generate,
     LoadedModel,
+    Measure,
+    Measured,
     PromptMessage,
     PromptProgressed,
     StoppedBy,
@@ -34,27 +37,58 @@ from app.engine.protocol import (
 )
 from app.engine.reply_text import ReplyText
 from app.engine.sampling import SamplerChain, choose_seed
+from app.engine.speed_trial import Speeds, time_speeds
 from app.engine.stop_flag import StopFlag
+from app.engine.surroundings import Surroundings, swapped_bytes
 from app.engine.vocabulary import Vocabulary
-from model_io.gguf_reader import GGUFHeader
+from model_io.gguf_parts import GGUFModel
+from model_io.model_shape import ModelShape
+from model_io.native_log import NativeLog
+from model_io.plan import Plan
+from model_io.records import Records
+from model_io.speed import active_bytes
 
 EmitEvent = Callable[[Event], None]
+TellPlan = Callable[[Plan, tuple[str, ...]], None]
+
+
+class _Planned:
+    """What a model was loaded by, and what its speed is kept with."""
+
+    def __init__(self, parameters: EngineParameters, shape: ModelShape) -> None:
+        """Looks at the computer. Raises EngineError if nothing fits."""
+        records = Records(Path(parameters.records_path)) if parameters.records_path else None
+        self.shape = shape
+        self.records = records
+        self.surroundings = Surroundings(uses_gpus=parameters.uses_gpus, records=records)
+        self.planning = Planning(parameters, shape, self.surroundings.look(), records)
+
+    def keep_speeds(self, speeds: Speeds) -> None:
+        """Remember what was measured, for later plans."""
+        if self.records is not None:
+            planning = self.planning
+            prefill, decode = speeds.prefill_tokens_per_second, speeds.decode_tokens_per_second
+            self.records.remember_speed(
+                self.shape, planning.machine, planning.plan, prefill, decode
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """Everything that begins and ends with one model; `context` is None without weights."""
+    """Everything that begins and ends with one model; `planned` is None without weights."""
 
-    model: Any
+    load: PlannedLoad
     vocabulary: Vocabulary
     prompt_format: PromptFormat
-    context: Context | None
+    planned: _Planned | None
 
 
 class Session:
     """Holds at most one model."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: NativeLog | None = None) -> None:
+        """`log` is what llama.cpp's words are heard with: without it, a refusal has no reason."""
+        self._log = log
         self._loaded: _Loaded | None = None
         # Guards the vocabulary, which another thread asks while this one may free it.
         self._lock = threading.Lock()
@@ -64,44 +98,44 @@ class Session:
         parameters: EngineParameters,
         on_progress: Callable[[int, int], None],
         stop: StopFlag,
+        tell_plan: TellPlan = lambda plan, sentences: None,
     ) -> LoadedModel:
         """Load a model in place of the one that is loaded; if that fails, none is.
 
-        `on_progress` gets the bytes done and the bytes in all. Raises ModelFileError or
-        EngineError with a sentence; the latter also when stopped.
+        `on_progress` gets the bytes done and the bytes in all, `tell_plan` each plan before it is
+        tried. Raises ModelFileError or EngineError with a sentence; the latter also when stopped.
         """
         self.close()
-        header = check_model_file(
-            parameters.model_path, needs_weights=not parameters.vocabulary_only
-        )
-        model = load_weights(parameters, header, on_progress, lambda: stop.is_set)
-        if model is None:
-            raise EngineError("Loading the model was stopped.")
+        file = check_model_file(parameters.model_path, needs_weights=not parameters.vocabulary_only)
+        if parameters.vocabulary_only:
+            load = load_vocabulary(file, on_progress, stop)
+            planned = None
+        else:
+            planned = _Planned(parameters, read_shape(file))
+            load = load_planned(
+                file, parameters, planned.planning, on_progress, stop, tell_plan, self._log
+            )
+        choice = choose_prompt_format(file.header.metadata)
         try:
-            vocabulary = Vocabulary(model)
-            is_bare = parameters.vocabulary_only
-            context = None if is_bare else make_context(model, parameters, header)
+            vocabulary = Vocabulary(load.model)
         except BaseException:
-            native.llama_model_free(model)
+            load.free()
             raise
-        choice = choose_prompt_format(header.metadata)
         with self._lock:
-            self._loaded = _Loaded(model, vocabulary, choice.prompt_format, context)
-        return _describe(parameters, header, self._loaded, choice.sentence)
+            self._loaded = _Loaded(load, vocabulary, choice.prompt_format, planned)
+        return _describe(parameters, file, self._loaded, choice.sentence)
 
     def close(self) -> None:
         """Free the model, if there is one."""
         with self._lock:
             loaded, self._loaded = self._loaded, None
             if loaded is not None:
-                if loaded.context is not None:
-                    loaded.context.close()
-                native.llama_model_free(loaded.model)
+                loaded.load.free()
 
     def forget(self) -> None:
         """Forget what was read, after an error that may have left it in disorder."""
-        if self._loaded is not None and self._loaded.context is not None:
-            self._loaded.context.forget()
+        if self._loaded is not None and self._loaded.load.context is not None:
+            self._loaded.load.context.forget()
 
     def count_tokens(self, messages: Sequence[PromptMessage]) -> int:
         """How many ids `messages` take, nothing dropped; a last reply counts as closed.
@@ -126,7 +160,8 @@ class Session:
         Raises PromptError if it can't be put into a prompt or is too long, EngineError if there
         is no model or it fails.
         """
-        if self._loaded is None or self._loaded.context is None:
+        loaded = self._loaded
+        if loaded is None or (context := loaded.load.context) is None:
             raise EngineError("No model is loaded. Choose one first.")
         prompt = self._build(
             request.messages,
@@ -134,11 +169,38 @@ class Session:
             raw=request.raw,
             is_strict=False,
         )
-        fitted = fit_prompt(prompt, self._loaded.context.context_tokens)
-        is_v1 = not request.raw and self._loaded.prompt_format is PromptFormat.MISTRAL_V1
+        fitted = fit_prompt(prompt, context.context_tokens)
+        is_v1 = not request.raw and loaded.prompt_format is PromptFormat.MISTRAL_V1
         text = ReplyText(strips_space=is_v1 and not prompt.continues)
-        reply = _Reply(request, fitted, self._loaded.context, self._loaded.vocabulary, text)
+        reply = _Reply(request, fitted, context, loaded.vocabulary, text)
         return reply.produce(emit, stop)
+
+    def measure(self, request: Measure, stop: StopFlag) -> Measured:
+        """Time the loaded model; raises EngineError if there is none, and when stopped."""
+        loaded = self._loaded
+        if loaded is None or loaded.planned is None or (context := loaded.load.context) is None:
+            raise EngineError("No model is loaded. Choose one first.")
+        planned = loaded.planned
+        speeds = time_speeds(
+            context,
+            loaded.vocabulary.token_count,
+            request.prompt_tokens,
+            request.decode_tokens,
+            stop,
+        )
+        planned.keep_speeds(speeds)
+        machine = planned.surroundings.look_anew()
+        return Measured(
+            job_id=request.job_id,
+            prefill_tokens_per_second=speeds.prefill_tokens_per_second,
+            decode_tokens_per_second=speeds.decode_tokens_per_second,
+            prompt_tokens=speeds.prompt_tokens,
+            decode_tokens=speeds.decode_tokens,
+            ram_bandwidth=machine.ram.bandwidth,
+            machine=machine,
+            swapped_bytes=swapped_bytes(),
+            active_bytes_per_token=active_bytes(planned.shape),
+        )
 
     def _build(
         self,
@@ -254,19 +316,24 @@ class _Reply:
 
 
 def _describe(
-    parameters: EngineParameters, header: GGUFHeader, loaded: _Loaded, notice: str
+    parameters: EngineParameters, file: GGUFModel, loaded: _Loaded, notice: str
 ) -> LoadedModel:
-    context = loaded.context
+    header, context, planned = file.header, loaded.load.context, loaded.planned
+    planning = planned.planning if planned else None
     return LoadedModel(
         path=parameters.model_path,
         name=header.name or header.path.stem,
         quant=header.quant or "",
-        file_bytes=header.file_bytes,
+        file_bytes=sum(part.file_bytes for part in file.parts),
         context_tokens=context.context_tokens if context else header.context_tokens or 0,
         vocabulary_hash=loaded.vocabulary.vocabulary_hash,
         prompt_format=loaded.prompt_format,
         threads=choose_threads(parameters) if context else 0,
         microbatch_tokens=context.microbatch_tokens if context else 0,
-        device=find_device(parameters.gpu_layers).description,
+        device=describe_place(planned.planning.plan, planned.shape.layers) if planned else "CPU",
         notice=notice,
+        plan=planning.plan if planning else None,
+        taken=loaded.load.taken,
+        steps=tuple(planning.steps) if planning else (),
+        problems=planning.machine.problems if planning else (),
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 from PySide6.QtCore import Slot
 
 from app.core.conversation import Conversation
-from app.core.conversation_keeper import ChatsRestored, News, SavingFailed
 from app.core.paths import DataFolder
 from app.core.settings import Settings
 from app.engine.protocol import LoadedModel
@@ -33,6 +32,8 @@ from app.runtime.facts import (
 from app.runtime.model_loader import ModelLoader
 from app.runtime.prompting import prompt_of
 from app.runtime.session_facts import SessionFacts
+from app.runtime.speed_meter import SpeedMeter
+from app.runtime.store_news import StoreNews
 from app.runtime.store_thread import StoreThread
 from app.runtime.turn_taking import TurnTaking
 
@@ -52,7 +53,8 @@ __all__ = [
 class ChatSession(SessionFacts):
     """The chats, the model, and the reply that grows. Lives on the window's thread.
 
-    The slots are the window's wishes: each returns at once, and its effect is told as facts.
+    Its slots, and those of `speed`, are the window's wishes: each returns at once, and its effect
+    is told as facts.
     """
 
     def __init__(
@@ -76,6 +78,8 @@ class ChatSession(SessionFacts):
         self._gauge = ContextGauge(engine)
         self._answering = Answering(store, engine)
         self._turns = TurnTaking(settings, store, self._shelf, self._loader, self._answering)
+        self._store_news = StoreNews(store, folder.root)
+        self.speed = SpeedMeter(settings, store, engine, self._loader, self._gauge)
         self._dropped_messages = 0
         self._is_closing = False
         self._pass_facts_on()
@@ -86,12 +90,12 @@ class ChatSession(SessionFacts):
             (self._turns, ("state_changed", "reply_grew", "reply_finished", "queued_changed")),
             (self._loader, ("model_changed", "models_changed", "loading_progressed")),
             (self._shelf, ("conversations_changed", "conversation_opened", "draft_opened")),
-            (self._shelf, ("title_changed", "message_added", "reply_resumed")),
+            (self._shelf, ("title_changed", "message_added", "reply_resumed", "notice_raised")),
             (self._answering, ("reading_progressed", "speed_changed")),
             (self._gauge, ("context_changed",)),
             (self._turns, ("notice_raised", "notice_cleared")),
             (self._loader, ("notice_raised", "notice_cleared")),
-            (self._shelf, ("notice_raised",)),
+            (self._store_news, ("notice_raised", "notice_cleared")),
         ):
             for name in names:
                 getattr(part, name).connect(getattr(self, name))
@@ -102,8 +106,10 @@ class ChatSession(SessionFacts):
         self._loader.model_changed.connect(self._gauge.set_model)
         self._answering.context_used.connect(self._show_context_used)
         self._answering.messages_dropped.connect(self._show_dropped)
-        self._store.news_arrived.connect(self._tell_store_news)
-        self._store.work_failed.connect(self._tell_failed_work)
+        self._answering.ended.connect(self.speed.note_reply)
+        self._turns.state_changed.connect(self.speed.note_state)
+        self.speed.is_free = lambda: self.state is SessionState.READY and self._loader.is_loaded
+        self._store.news_arrived.connect(self._shelf.refresh)
         self._engine.engine_died.connect(self._lose_engine)
 
     # --- facts that can be asked -------------------------------------------------------------
@@ -132,6 +138,11 @@ class ChatSession(SessionFacts):
     def is_demo(self) -> bool:
         """Whether it is the demo that answers."""
         return self._loader.is_demo
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the settings want the loaded model loaded otherwise than it was."""
+        return self._loader.is_outdated
 
     @property
     def replying_conversation_id(self) -> int:
@@ -193,6 +204,12 @@ class ChatSession(SessionFacts):
     def try_again(self) -> None:
         """Do once more what failed: load the model, or answer."""
         self._turns.try_again()
+
+    @Slot()
+    def load_again(self) -> None:
+        """Load the model anew, by the settings in force; a reply under way is stopped."""
+        if path := self._loader.trust_devices():
+            self._turns.load_model(path)
 
     @Slot(int, int)
     def show_version(self, message_id: int, step: int) -> None:
@@ -270,22 +287,10 @@ class ChatSession(SessionFacts):
             self._dropped_messages = dropped_messages
             self.memory_line_moved.emit(dropped_messages)
 
-    def _tell_store_news(self, news: News) -> None:
-        if isinstance(news, SavingFailed):
-            self.notice_raised.emit(notices.saving_failed(news, self._folder.root))
-        elif isinstance(news, ChatsRestored):
-            self.notice_raised.emit(notices.chats_restored(news))
-        else:
-            self.notice_cleared.emit(notices.SAVING)
-        self._shelf.refresh()
-
-    def _tell_failed_work(self, sentence: str) -> None:
-        self.notice_raised.emit(notices.work_failed(sentence))
-
     def _lose_engine(self, sentence: str, details: str) -> None:
         self._loader.lose_engine()
         self._gauge.pause()
-        if self._loader.model is not None:  # else loading has failed, and told it
+        if self._loader.model is not None and not self._loader.is_loading:  # else loading tells it
             seconds = self._seconds_to_come_back()
             self.notice_raised.emit(notices.engine_died(sentence, details, seconds))
 

@@ -26,16 +26,18 @@ from app.engine.protocol import (
     Generate,
     Load,
     Loaded,
+    Measure,
+    Measured,
     PromptTokenized,
     Stop,
     TextGenerated,
     TokensCounted,
 )
 
-Job = Load | Generate | CountTokens
+Job = Load | Generate | CountTokens | Measure
 Receive = Callable[[Event], None]
 
-_CLOSING = (Loaded, Finished, TokensCounted, PromptTokenized, Failed)
+_CLOSING = (Loaded, Finished, TokensCounted, PromptTokenized, Measured, Failed)
 _NOT_STARTED = "The engine could not be started."
 _GONE = "The engine stopped."
 

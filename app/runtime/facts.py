@@ -1,12 +1,17 @@
 """What the session tells the window, as values that can't change.
 
-Knows nothing of threads, of the engine or of widgets.
+Knows nothing of threads, of the engine's process or of widgets.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+from app.core.memory_parts import MemoryUse
+from app.engine.protocol import LoadedModel
+from app.engine.speed_advice import Advice
+from app.engine.speed_report import SpeedReport
 
 
 class SessionState(Enum):
@@ -37,7 +42,7 @@ class NoticeAction(Enum):
     """What the button of a notice does."""
 
     TRY_AGAIN = "try again"  # ChatSession.try_again
-    LOAD_AGAIN = "load again"  # ChatSession.try_again
+    LOAD_AGAIN = "load again"  # ChatSession.load_again
     DETAILS = "details"  # shows Notice.details
     SHOW_FOLDER = "show folder"  # opens the folder in Notice.details
     UNDO_DELETE = "undo delete"  # ChatSession.undo_delete
@@ -66,6 +71,26 @@ class LoadingProgress:
     done_bytes: int
     total_bytes: int
     seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedFacts:
+    """How quickly the loaded model works, and what decides it; as much of it as is known.
+
+    `uses` are empty while the model's file is being read. `report` is the last measurement of this
+    model since the program's start, `advice` belongs to it. Speeds are tokens a second.
+    """
+
+    model: LoadedModel
+    layers: int = 0
+    uses: tuple[MemoryUse, ...] = ()
+    swap_used_bytes: int = 0
+    last_reply_speed: float | None = None
+    report: SpeedReport | None = None
+    advice: Advice | None = None
+    failure: str = ""
+    is_measuring: bool = False
+    can_measure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,22 @@ each function turns one event into one `Notice`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from app.core.chats_file import Refusal
 from app.core.conversation_keeper import ChatsRestored, SavingFailed
+from app.engine.recovery import Setback
 from app.runtime.facts import Notice, NoticeAction, NoticeKind
 
-SAVING, REPLY, ENGINE, MODEL, BIN, SETTINGS, UNEXPECTED = (
+SAVING, REPLY, ENGINE, MODEL, PLAN, HARDWARE, BIN, SETTINGS, UNEXPECTED = (
     "saving",
     "reply",
     "engine",
     "model",
+    "plan",
+    "hardware",
     "bin",
     "settings",
     "unexpected",
@@ -97,6 +101,30 @@ def last_model_lost(name: str, answers: bool) -> Notice:
 def model_noted(sentence: str) -> Notice:
     """Something that one has to know about the loaded model."""
     return Notice(NoticeKind.INFO, "This model is a special case.", sentence, key=MODEL)
+
+
+def load_changed(setback: Setback) -> Notice:
+    """A model is loaded, and otherwise than was planned."""
+    action = NoticeAction.DETAILS if setback.details else None
+    if setback.offers_again:
+        action = NoticeAction.LOAD_AGAIN
+    return Notice(
+        NoticeKind.WARNING,
+        setback.what_happened,
+        setback.what_it_means,
+        action,
+        setback.details,
+        PLAN,
+    )
+
+
+def hardware_unused(problems: Sequence[str]) -> Notice:
+    """Devices or backends of this computer that can't be used, each with its sentence."""
+    first, *others = problems
+    action = NoticeAction.DETAILS if others else None
+    details = "\n".join(problems) if others else ""
+    title = "Not all of this computer can be used."
+    return Notice(NoticeKind.INFO, title, first, action, details, HARDWARE)
 
 
 def no_model() -> Notice:

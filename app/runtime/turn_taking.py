@@ -254,7 +254,7 @@ class TurnTaking(QObject):
         else:
             self._failed_reply_id = message.message_id
             if event.fatal:
-                self._loader.lose_engine()
+                self._loader.lose_at_work()
             else:
                 self.notice_raised.emit(notices.reply_failed(event.sentence, event.details))
         self._take_turn_back()

@@ -9,6 +9,13 @@ import time
 
 from PySide6.QtCore import QDate, QLocale
 
+_PACES = (
+    (3, "much slower than you read"),
+    (9, "slower than you read"),
+    (15, "about as fast as you read"),
+    (40, "faster than you read"),
+)
+
 
 def count_text(count: int) -> str:
     """A count with the locale's separators: "16,384"."""
@@ -30,6 +37,26 @@ def speed_text(tokens_per_second: float, decimals: int = 1) -> str:
     if tokens_per_second >= 100:
         decimals = 0
     return f"{_locale().toString(tokens_per_second, 'f', decimals)} tokens/s"
+
+
+def gigabytes_text(size_bytes: float) -> str:
+    """A size of memory in units of 2³⁰ bytes, without the unit: "22.9"."""
+    return _locale().toString(size_bytes / 2**30, "f", 1)
+
+
+def range_text(low: float, high: float) -> str:
+    """An expected speed: "18 to 27 tokens/s", with a digit more where they are few."""
+    decimals = 1 if high < 5 else 0
+    first, last = (_locale().toString(each, "f", decimals) for each in (low, high))
+    return f"{last} tokens/s" if first == last else f"{first} to {last} tokens/s"
+
+
+def pace_text(tokens_per_second: float) -> str:
+    """A speed as a reader feels it: "faster than you read"."""
+    for limit, words in _PACES:
+        if tokens_per_second < limit:
+            return words
+    return "far faster than you read"
 
 
 def seconds_text(seconds: float) -> str:

@@ -43,6 +43,7 @@ from app.ui.session_binding import SessionBinding
 from app.ui.session_wishes import SessionWishes
 from app.ui.settings_window import SettingsWindow
 from app.ui.sidebar import Sidebar
+from app.ui.speed_window import SpeedWindow
 from app.ui.theme import Theme
 from app.ui.window_frame import WindowFrame
 from app.ui.window_keys import WindowKeys
@@ -74,6 +75,7 @@ class MainWindow(WindowFrame):
         self.set_sidebar(self.sidebar, shown=settings.get(SIDEBAR_SHOWN))
         self._settings_window: SettingsWindow | None = None
         self._keys_window: KeysWindow | None = None
+        self._speed_window: SpeedWindow | None = None
         self.binding = SessionBinding(session, settings, self.page, self.sidebar, self._clock)
         self.wishes = SessionWishes(session, settings, self.page, self.sidebar, self.binding)
         self._keys = WindowKeys(self)
@@ -103,9 +105,14 @@ class MainWindow(WindowFrame):
     def show_settings(self) -> None:
         """The window with the settings."""
         if self._settings_window is None:
-            self._settings_window = SettingsWindow(self.theme, self.settings, self)
-            self._settings_window.setting_changed.connect(self._apply_setting)
-            self._settings_window.saving_failed.connect(self._tell_unsaved)
+            window = SettingsWindow(
+                self.theme, self.settings, self, lambda: self.session.is_outdated
+            )
+            window.setting_changed.connect(self._apply_setting)
+            window.saving_failed.connect(self._tell_unsaved)
+            window.load_requested.connect(self.session.load_again)
+            self.session.state_changed.connect(window.show_engine_values)
+            self._settings_window = window
         self._settings_window.show_values()
         self._settings_window.open_beside()
 
@@ -117,13 +124,28 @@ class MainWindow(WindowFrame):
         self._keys_window.open_beside()
 
     @Slot()
+    def show_speed(self) -> None:
+        """Why the loaded model is as quick as it is."""
+        if self._speed_window is None:
+            window, meter = SpeedWindow(self.theme, self), self.session.speed
+            window.look_requested.connect(meter.look)
+            window.measure_requested.connect(meter.measure)
+            window.stop_requested.connect(meter.stop)
+            window.load_requested.connect(self.session.load_again)
+            meter.facts_changed.connect(window.show_facts)
+            self._speed_window = window
+        self._speed_window.show_facts(self.session.speed.facts)
+        self._speed_window.open_beside()
+
+    @Slot()
     def show_models(self) -> None:
         """The list of models under the chip."""
         menu = ModelMenu(self.theme, self.page.header.chip)
         menu.model_chosen.connect(self.session.load_model)
         menu.open_file_requested.connect(self.open_model_file)
         menu.get_mixtral_requested.connect(self.show_get_mixtral)
-        menu.show_models(self.binding.models, self.session.model)
+        menu.speed_requested.connect(self.show_speed)
+        menu.show_models(self.binding.models, self.session.model, self.session.speed.facts)
 
     @Slot()
     def open_model_file(self) -> None:

@@ -98,8 +98,10 @@ class SessionWishes(QObject):
 
     @Slot(object)
     def _act(self, notice: Notice) -> None:
-        if notice.action in (NoticeAction.TRY_AGAIN, NoticeAction.LOAD_AGAIN):
+        if notice.action is NoticeAction.TRY_AGAIN:
             self._session.try_again()
+        elif notice.action is NoticeAction.LOAD_AGAIN:
+            self._session.load_again()
         elif notice.action is NoticeAction.DETAILS:
             self.details_requested.emit(notice)
         elif notice.action is NoticeAction.SHOW_FOLDER:

@@ -1,9 +1,11 @@
-"""The settings that most people need. They apply at once; there is no OK.
+"""The settings that most people need, then the engine's. They apply at once; there is no OK.
 
 Knows the table of settings, and nothing of who follows it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -31,6 +33,7 @@ from app.core.settings import (
 )
 from app.ui.buttons import Button, ButtonKind, IconButton
 from app.ui.child_window import ChildWindow
+from app.ui.engine_settings import EngineSettings
 from app.ui.labels import Label, Paragraph
 from app.ui.segmented import Segmented
 from app.ui.setting_row import SettingRow
@@ -40,17 +43,26 @@ WRITE_AFTER_MS = 500
 
 
 class SettingsWindow(ChildWindow):
-    """Theme, text size, send key, style, instructions.
+    """Theme, text size, send key, style, instructions; what a model is loaded by.
 
     Signals:
+        load_requested: load the model by what is in force now.
         setting_changed(str): the name of a setting that has another value now.
         saving_failed(str): a sentence; the value holds until the program ends.
     """
 
     setting_changed = Signal(str)
     saving_failed = Signal(str)
+    load_requested = Signal()
 
-    def __init__(self, theme: Theme, settings: Settings, parent: QWidget) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        settings: Settings,
+        parent: QWidget,
+        is_outdated: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_outdated` tells whether the loaded model was loaded by other values."""
         super().__init__(theme, "Settings", parent)
         self._settings = settings
         self._theme_choice = Segmented(
@@ -66,6 +78,7 @@ class SettingsWindow(ChildWindow):
         )
         self._instructions = QPlainTextEdit()
         self._reset = Button(theme, "Reset to empty", ButtonKind.LINK, icon="undo", small=True)
+        self._engine = EngineSettings(theme, settings, is_outdated)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WRITE_AFTER_MS)
@@ -102,6 +115,12 @@ class SettingsWindow(ChildWindow):
             self._instructions.setPlainText(text)
             self._instructions.blockSignals(False)
         self._show_changes()
+        self.show_engine_values()
+
+    @Slot()
+    def show_engine_values(self) -> None:
+        """Show what a model is loaded by, and whether the present one was."""
+        self._engine.show_values()
 
     def sizeHint(self) -> QSize:
         """As wide as the text needs."""
@@ -114,7 +133,7 @@ class SettingsWindow(ChildWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In little room the controls go under their text."""
         super().resizeEvent(event)
-        for row in self._rows:
+        for row in (*self._rows, *self._engine.rows):
             row.set_stacked(self.width() < 48 * self.theme.em)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -148,6 +167,7 @@ class SettingsWindow(ChildWindow):
             self._rows.append(row)
             layout.addWidget(row)
         layout.addWidget(self._instructions_row())
+        layout.addWidget(self._engine)
         layout.addStretch(1)
         self._content_layout = layout
         area = QScrollArea()
@@ -204,6 +224,13 @@ class SettingsWindow(ChildWindow):
         self._timer.timeout.connect(self._write_instructions)
         self._reset.clicked.connect(self._reset_instructions)
         self.closed.connect(self._write_instructions)
+        self._engine.value_chosen.connect(self._take_engine_value)
+        self._engine.load_requested.connect(self.load_requested)
+
+    @Slot(object, object)
+    def _take_engine_value(self, setting: Setting[T], value: T) -> None:
+        self._set(setting, value)
+        self._engine.show_values()
 
     @Slot(str)
     def _take_theme_choice(self, value: str) -> None:

@@ -40,7 +40,9 @@ QUESTION = (PromptMessage("user", "How do I get the real Mixtral onto my compute
 
 def load(engine: EngineClient, path: Path, threads: int, context_tokens: int = 2048) -> LoadedModel:
     """Load the model at `path` into `engine`."""
-    parameters = EngineParameters(str(path), context_tokens=context_tokens, threads=threads)
+    parameters = EngineParameters(
+        str(path), context_tokens=context_tokens, threads=threads, uses_gpus=False
+    )
     engine.send(Load(engine.new_job_id(), parameters))
     for event in engine.events():
         if isinstance(event, Failed):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu
 
 from app.core.conversation import MessageState
 from app.runtime.chat_session import SessionState
 from tests.end_to_end.conftest import StartProgram
 
 CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
 ALT = Qt.KeyboardModifier.AltModifier
 
 
@@ -95,3 +99,29 @@ def test_second_turn_reads_only_what_is_new(start_program: StartProgram) -> None
     assert first is not None
     assert second is not None
     assert second.reused_tokens >= first.prompt_tokens + first.completion_tokens - 1
+
+
+@pytest.mark.qt_log_ignore("^This plugin does not support")  # offscreen raises no windows
+def test_why_this_speed_measures_the_demo(start_program: StartProgram) -> None:
+    """From the list of models to the figure, by keyboard; the chat goes on afterwards."""
+    program = start_program()
+    program.press(Qt.Key.Key_M, CTRL | SHIFT)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    while menu.activeAction() is None or "Why this speed?" not in menu.activeAction().text():
+        QTest.keyClick(menu, Qt.Key.Key_Down)
+    QTest.keyClick(menu, Qt.Key.Key_Return)
+    speed = program.window._speed_window
+    assert speed is not None
+    program.until(lambda: bool(speed._bars))
+    while not speed._measure.hasFocus():
+        program.press(Qt.Key.Key_Tab)
+    program.press(Qt.Key.Key_Return)
+    program.until(lambda: speed._measure.text() == "Measure again")
+    headline, figures = speed._headline.text(), speed._figures.texts()
+    program.press(Qt.Key.Key_Escape)
+    program.until(lambda: program.window.page.composer.draft.hasFocus())
+
+    assert "tokens/s" in headline
+    assert "the best here was" in figures["Writes"]
+    assert program.ask("What is Octet?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from model_io.budget import budget_of
 from model_io.machine import Device, DeviceKind, Machine, Memory
-from model_io.memory import Placement, Working, measure
+from model_io.memory import Placement, Working, measure, repacked_bytes
 from model_io.model_shape import ModelShape
 from model_io.plan import Plan, Preference, Wish
 from model_io.plan_search import BEARABLE, CLASS_LIMITS, Search
@@ -214,10 +215,10 @@ def test_what_a_better_one_needs_is_enough() -> None:
         assert make_plan((shape,), more, wish).fits is fits
 
 
-def test_a_measured_speed_replaces_the_estimate(tmp_path: object) -> None:
+def test_a_measured_speed_replaces_the_estimate(tmp_path: Path) -> None:
     """Of the same model on the same machine, placed the same."""
     machine = pc(64)
-    records = Records(tmp_path / "records.json")  # type: ignore[operator]
+    records = Records(tmp_path / "records.json")
     plan = make_plan(SHAPES, machine, records=records)
     shape = next(s for s in SHAPES if s.quant == plan.quant)
     records.remember_speed(shape, machine, plan, 30.0, 3.25)
@@ -321,3 +322,26 @@ def test_an_unused_device_is_not_in_the_plan() -> None:
     plan = place(shape, machine, Placement((0, 32)), Working(8192, 512), [0, 1])
     assert [device.name for device in plan.devices] == ["GPU1"]
     assert plan.placement.device_layers == (32,)
+
+
+def test_weights_are_repacked_where_that_was_measured_to_pay(tmp_path: Path) -> None:
+    """They take their memory twice then; without room for that they stay as they are."""
+    records = Records(tmp_path / "records.json")
+    roomy, tight = pc(128), pc(32)
+    for machine in (roomy, tight):
+        plain = make_plan(SHAPES[:1], machine, records=records)
+        assert not plain.repacks
+        records.remember_repacking(SHAPES[0], machine, pays=True)
+        plan = make_plan(SHAPES[:1], machine, records=records)
+        assert plan.repacks is (machine is roomy)
+        if plan.repacks:
+            copied = repacked_bytes(SHAPES[0], plan.placement)
+            assert plan.ram_bytes == plain.ram_bytes + copied
+            assert any("repacked as well" in reason for reason in plan.reasons)
+
+
+def test_a_trial_that_does_not_pay_changes_nothing(tmp_path: Path) -> None:
+    """The weights stay as they lie in the file."""
+    records = Records(tmp_path / "records.json")
+    records.remember_repacking(SHAPES[0], pc(128), pays=False)
+    assert not make_plan(SHAPES[:1], pc(128), records=records).repacks

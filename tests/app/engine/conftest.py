@@ -56,13 +56,13 @@ def make_scripted_model(
 
 @pytest.fixture
 def make_session() -> Iterator[Callable[..., Session]]:
-    """Load a model, with one thread, into a session of this process."""
+    """Load a model, with one thread and without GPUs, into a session of this process."""
     sessions: list[Session] = []
 
     def make(path: Path, **parameters: object) -> Session:
         session = Session()
         sessions.append(session)
-        wanted = EngineParameters(str(path), threads=1, **parameters)  # type: ignore[arg-type]
+        wanted = EngineParameters(str(path), threads=1, uses_gpus=False, **parameters)  # type: ignore[arg-type]
         session.load(wanted, lambda done, total: None, StopFlag())
         return session
 

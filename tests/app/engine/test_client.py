@@ -27,6 +27,7 @@ from app.engine.protocol import (
     Loaded,
     LoadProgressed,
     Ping,
+    PlanChosen,
     Pong,
     PromptMessage,
     PromptProgressed,
@@ -38,6 +39,7 @@ from app.engine.protocol import (
     TokensCounted,
 )
 from model_io.child import start_child
+from tests.toy_model import write_toy_model
 
 KILLS = 50
 DEATH_SECONDS = 1.0
@@ -49,8 +51,14 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def load(engine: EngineClient, path: Path, **parameters: object) -> list[Event]:
-    """Load the model at `path` with one thread; all that was heard of it."""
-    wanted = EngineParameters(str(path), threads=1, microbatch_tokens=64, **parameters)  # type: ignore[arg-type]
+    """Load the model at `path` with one thread and no GPU; all that was heard of it."""
+    wanted = EngineParameters(
+        str(path),
+        threads=1,
+        microbatch_tokens=64,
+        uses_gpus=False,
+        **parameters,  # type: ignore[arg-type]
+    )
     engine.send(Load(engine.new_job_id(), wanted))
     return list(engine.events())
 
@@ -105,10 +113,13 @@ def engine(shared_engine: EngineClient) -> Iterator[EngineClient]:
 def test_loading_is_told_and_closed(
     start_engine: Callable[[], EngineClient], toy_model: Path
 ) -> None:
-    """Bytes that grow to the file's size, then the model."""
-    *progress, loaded = load(start_engine(), toy_model)
+    """The plan before anything is tried, bytes that grow to the file's size, then the model."""
+    chosen, *progress, loaded = load(start_engine(), toy_model)
 
+    assert isinstance(chosen, PlanChosen)
+    assert chosen.sentences == chosen.plan.reasons
     assert isinstance(loaded, Loaded)
+    assert loaded.model.plan == chosen.plan
     assert loaded.seconds > 0
     assert all(isinstance(event, LoadProgressed) for event in progress)
     assert progress[-1] == LoadProgressed(1, *[toy_model.stat().st_size] * 2)
@@ -128,14 +139,15 @@ def test_a_bad_file_fails_with_a_sentence_and_the_engine_lives(
 
 
 def test_a_context_beyond_the_memory_is_refused(
-    start_engine: Callable[[], EngineClient], toy_model: Path
+    start_engine: Callable[[], EngineClient], toy_model: Path, tmp_path: Path
 ) -> None:
-    """With a sentence and what there is; llama.cpp's words are for the log."""
+    """With a sentence that says what is missing; nothing is tried."""
     engine = start_engine()
-    (*_, failed) = load(engine, toy_model, context_tokens=2**30)
+    large = write_toy_model(tmp_path / "large.gguf", context_tokens=2**30)
+    (failed,) = load(engine, large, context_tokens=2**30)
 
     assert isinstance(failed, Failed)
-    assert "GB are free" in failed.sentence
+    assert "GB" in failed.sentence
     assert isinstance(load(engine, toy_model)[-1], Loaded)
 
 

@@ -26,8 +26,8 @@ def make_context(toy_model: Path, make_session: Callable[..., Session]) -> Calla
     def make(**parameters: object) -> Context:
         session = make_session(toy_model, **{"microbatch_tokens": 64, **parameters})
         assert session._loaded is not None
-        assert session._loaded.context is not None
-        return session._loaded.context
+        assert session._loaded.load.context is not None
+        return session._loaded.load.context
 
     return make
 
@@ -100,7 +100,7 @@ def test_a_stopped_prompt_is_gone_on_with(make_context: Callable[..., Context]) 
 
 def test_a_stop_reaches_into_a_batch(make_context: Callable[..., Context]) -> None:
     """llama.cpp itself sees the flag, between two operations, and the batch counts as not read."""
-    context = make_context(microbatch_tokens=512, batch_tokens=512)
+    context = make_context(microbatch_tokens=512)
     stop = StopFlag()
     context.read([1, 2], StopFlag(), lambda done: None)
     threading.Timer(0.002, stop.set).start()

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from app.core.errors import EngineError, ModelFileError
 from app.engine import loading
-from app.engine.loading import choose_threads, find_device
-from app.engine.model_file import check_model_file
+from app.engine.loading import choose_threads
 from app.engine.protocol import EngineParameters, LoadedModel, PromptFormat
 from app.engine.session import Session
 from app.engine.stop_flag import StopFlag
+from model_io.gguf_reader import read_header
+from model_io.gguf_writer import TensorSpec
+from tests.model_io.small_models import entries_of, gguf_of, tensors_of, write_parts
 from tests.toy_model import MIXTRAL_TEMPLATE, write_toy_model
-
-Memory = namedtuple("Memory", "available")
 
 
 def load(path: Path, **parameters: object) -> LoadedModel:
-    """What a session says of the model at `path`, loaded with one thread."""
+    """What a session says of the model at `path`, loaded with one thread and no GPU."""
     session = Session()
-    wanted = EngineParameters(str(path), threads=1, **parameters)  # type: ignore[arg-type]
+    wanted = EngineParameters(str(path), threads=1, uses_gpus=False, **parameters)  # type: ignore[arg-type]
     try:
         return session.load(wanted, lambda done, total: None, StopFlag())
     finally:
         session.close()
+
+
+def write_dense(experts: Path, path: Path) -> Path:
+    """The model `experts` with the first expert of each layer alone."""
+    entries = entries_of(read_header(experts))
+    tensors = []
+    for spec, data in tensors_of(experts):
+        if len(spec.shape) == 3:
+            name = spec.name.replace("_exps", "")
+            spec = TensorSpec(name, spec.shape[1:], spec.type)
+        if "ffn_gate_inp" not in spec.name:
+            tensors.append((spec, data[: spec.data_bytes]))
+    kept = {key: value for key, value in entries.items() if "expert" not in key}
+    path.write_bytes(gguf_of(kept, tensors))
+    return path
 
 
 def test_a_loaded_model_is_described(toy_model: Path) -> None:
@@ -37,16 +52,45 @@ def test_a_loaded_model_is_described(toy_model: Path) -> None:
 
     assert (model.path, model.name, model.quant) == (str(toy_model), "Toy", "Q8_0")
     assert model.file_bytes == toy_model.stat().st_size
-    assert (model.context_tokens, model.threads, model.device) == (16384, 1, "CPU")
+    assert (model.threads, model.device, model.steps) == (1, "CPU", ())
+    assert model.plan is not None
+    assert model.context_tokens == model.plan.working.context_tokens
     assert model.microbatch_tokens in (32, 64, 128, 256, 512)
     assert model.prompt_format is PromptFormat.MISTRAL_V1
     assert model.notice == ""
 
 
+def test_a_given_plan_is_obeyed(toy_model: Path) -> None:
+    """As it stands."""
+    plan = load(toy_model, context_tokens=512, microbatch_tokens=96, kv_type="q4_0").plan
+    again = load(toy_model, plan=plan)
+
+    assert again.plan == plan
+    assert again.context_tokens == 512
+    assert again.microbatch_tokens <= 96
+
+
+def test_a_model_in_parts_is_loaded(toy_model: Path, tmp_path: Path) -> None:
+    """All of them count, and each of them names it."""
+    write_parts(toy_model, tmp_path)
+    model = load(tmp_path / "model-00002-of-00002.gguf")
+
+    assert model.name == "Toy"
+    assert model.file_bytes == sum(path.stat().st_size for path in tmp_path.glob("*.gguf"))
+
+
+def test_a_dense_model_is_loaded(toy_model: Path, tmp_path: Path) -> None:
+    """A Mistral or a Llama, by its own table."""
+    model = load(write_dense(toy_model, tmp_path / "dense.gguf"))
+
+    assert model.plan is not None
+    assert model.plan.fits
+
+
 def test_parameters_are_obeyed(toy_model: Path) -> None:
     """A context, a microbatch, a cache of fewer bits, and the weights copied into memory."""
     wanted = {"context_tokens": 1024, "microbatch_tokens": 128, "kv_type": "q8_0"}
-    model = load(toy_model, **wanted, use_mmap=False)
+    model = load(toy_model, **wanted, uses_mmap=False)
 
     assert (model.context_tokens, model.microbatch_tokens) == (1024, 128)
 
@@ -72,25 +116,25 @@ def test_an_unknown_template_is_told(tmp_path: Path) -> None:
     assert "Llama 2" in model.notice
 
 
-@pytest.mark.parametrize("use_mmap", [True, False])
-def test_progress_reaches_the_end(toy_model: Path, use_mmap: bool) -> None:
+@pytest.mark.parametrize("uses_mmap", [True, False])
+def test_progress_reaches_the_end(toy_model: Path, uses_mmap: bool) -> None:
     """Whoever reads the file."""
     told: list[tuple[int, int]] = []
     session = Session()
-    parameters = EngineParameters(str(toy_model), threads=1, use_mmap=use_mmap)
+    parameters = EngineParameters(str(toy_model), threads=1, uses_gpus=False, uses_mmap=uses_mmap)
     session.load(parameters, lambda *amounts: told.append(amounts), StopFlag())
     session.close()
 
     assert told[-1] == (toy_model.stat().st_size,) * 2
 
 
-@pytest.mark.parametrize("use_mmap", [True, False])
-def test_loading_can_be_stopped(toy_model: Path, use_mmap: bool) -> None:
+@pytest.mark.parametrize("uses_mmap", [True, False])
+def test_loading_can_be_stopped(toy_model: Path, uses_mmap: bool) -> None:
     """And leaves nothing loaded."""
     stop = StopFlag()
     stop.set()
     session = Session()
-    parameters = EngineParameters(str(toy_model), threads=1, use_mmap=use_mmap)
+    parameters = EngineParameters(str(toy_model), threads=1, uses_gpus=False, uses_mmap=uses_mmap)
     with pytest.raises(EngineError, match="was stopped"):
         session.load(parameters, lambda done, total: None, stop)
     with pytest.raises(EngineError, match="No model is loaded"):
@@ -109,15 +153,6 @@ def test_a_failed_load_leaves_nothing_loaded(
         session.count_tokens(())
 
 
-def test_too_little_memory_is_told_before_it_hurts(
-    toy_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system would end the process a moment later."""
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(available=1_000_000))
-    with pytest.raises(EngineError, match=r"needs 0\.0 GB of memory and 0\.0 GB are free"):
-        load(toy_model)
-
-
 def test_a_small_cache_needs_flash_attention(toy_model: Path) -> None:
     """llama.cpp would refuse it without saying so."""
     with pytest.raises(EngineError, match="q4_0 needs flash attention"):
@@ -132,13 +167,6 @@ def test_what_llama_cpp_refuses_is_told(tmp_path: Path, toy_model: Path) -> None
         load(path)
 
 
-def test_the_cache_is_counted_as_llama_cpp_makes_it(toy_model: Path) -> None:
-    """Two layers, keys and values, one head of 64 numbers of two bytes (its log says 8 MiB)."""
-    header = check_model_file(str(toy_model))
-
-    assert loading._kv_bytes(header, "f16", 16384) == 8 * 1024 * 1024
-
-
 @pytest.mark.parametrize(
     ("longest_ms", "tokens"), [(0.1, 512), (26, 256), (54, 128), (60, 64), (110, 32), (900, 32)]
 )
@@ -151,17 +179,24 @@ def test_the_microbatch_keeps_operations_short(
     assert load(toy_model).microbatch_tokens == tokens
 
 
+@pytest.mark.parametrize(
+    ("seconds", "tokens"),
+    [
+        ({512: 0.4}, 512),
+        ({512: 2.0, 256: 1.0, 128: 0.5}, 128),
+        ({512: 2.0, 256: 1.9}, 512),
+        ({512: 9.0, 256: 4.5, 128: 4.4}, 256),
+        ({512: 9.0, 256: 5.0, 128: 3.0, 64: 1.6, 32: 0.9}, 32),
+    ],
+)
 def test_a_device_that_cannot_be_stopped_gets_short_chunks(
-    toy_model: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, seconds: dict[int, float], tokens: int
 ) -> None:
-    """As many ids as it evaluates in half a second, since a stop waits for them."""
-    monkeypatch.setattr(
-        loading, "find_device", lambda layers: loading.Device("GPU", honours_abort=False)
-    )
-    clock = iter([0.0, 9.0, 10.0, 12.5])
-    monkeypatch.setattr(loading.time, "perf_counter", lambda: next(clock))
+    """Down to half a second, since a stop waits for them, as long as fewer ids are much quicker."""
+    monkeypatch.setattr(loading, "_time_batch", lambda context, count: seconds[count])
+    context = SimpleNamespace(microbatch_tokens=512)
 
-    assert load(toy_model).microbatch_tokens == 64
+    assert loading._measure_chunk(context) == tokens  # type: ignore[arg-type]
 
 
 def test_threads_are_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +206,3 @@ def test_threads_are_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch)
 
     assert choose_threads(EngineParameters("")) == 3
     assert choose_threads(EngineParameters("", threads=5)) == 5
-
-
-def test_without_a_gpu_the_device_is_the_cpu() -> None:
-    """Whatever was asked for."""
-    assert find_device(0) == loading.Device("CPU", honours_abort=True)

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from typing import cast
 
 import pytest
 
@@ -19,12 +20,21 @@ from app.engine.protocol import (
     Failed,
     Generate,
     Load,
+    Measure,
+    PlanChosen,
     PromptMessage,
     Shutdown,
 )
-from app.engine.session import Session
+from app.engine.session import Session, TellPlan
+from model_io.memory import Placement, Share, Working
 from model_io.native_log import NativeLog
+from model_io.plan import Plan
 
+PLAN = Plan(
+    quant="Q8_0", working=Working(512, 64), placement=Placement(), devices=(), ram=Share(1, 2, 3),
+    ram_free_bytes=9, uses_mmap=True, repacks=False, tokens_per_second=(1, 2), is_measured=False,
+    fits=True, missing_bytes=0, reasons=("A reason.",),
+)  # fmt: skip
 QUESTION = (PromptMessage("user", "Hi"),)
 
 
@@ -86,37 +96,41 @@ def test_a_defect_in_counting_does_not_end_counting(
         assert failed.job_id == job_id
 
 
-@pytest.mark.parametrize(
-    ("last_line", "said"),
-    [
-        ("ggml_backend_cuda: cudaMalloc failed: out of memory", "not enough memory"),
-        ("error loading model: unheard of", "could not be loaded"),
-    ],
-)
-def test_llama_cpps_reason_decides_the_sentence(
-    engine: Connection,
-    log: NativeLog,
-    monkeypatch: pytest.MonkeyPatch,
-    last_line: str,
-    said: str,
+def test_a_refusal_has_its_reason_in_the_details(
+    engine: Connection, log: NativeLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A refusal for lack of memory says so; the reason stands in the details in any case."""
+    """What llama.cpp said last, where nothing better is known."""
 
     def refuse(*_: object) -> None:
-        log._lines.append(last_line)
+        log._lines.append("error loading model: unheard of")
         raise EngineError("x.gguf could not be loaded. Choose another.")
 
     monkeypatch.setattr(Session, "load", refuse)
     engine.send(Load(1, EngineParameters("x.gguf")))
-    failed = hear(engine)
 
-    assert isinstance(failed, Failed)
-    assert said in failed.sentence
-    assert last_line in failed.details
+    assert hear(engine) == Failed(
+        1, "x.gguf could not be loaded. Choose another.", "error loading model: unheard of"
+    )
+
+
+def test_a_plan_is_told_before_it_is_tried(
+    engine: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the pipe by then: the process may die of what comes next."""
+
+    def try_and_look(*arguments: object) -> None:
+        cast(TellPlan, arguments[-1])(PLAN, ("A reason.",))
+        raise EngineError("told" if engine.poll() else "not told")
+
+    monkeypatch.setattr(Session, "load", try_and_look)
+    engine.send(Load(1, EngineParameters("x.gguf")))
+
+    assert hear(engine) == PlanChosen(1, PLAN, ("A reason.",))
+    assert hear(engine) == Failed(1, "told")
 
 
 def test_without_a_model_there_is_a_sentence(engine: Connection) -> None:
-    """For a reply and for a count."""
-    for request in (Generate(1, QUESTION), CountTokens(2, QUESTION)):
+    """For a reply, for a count and for a measurement."""
+    for request in (Generate(1, QUESTION), CountTokens(2, QUESTION), Measure(3)):
         engine.send(request)
         assert hear(engine) == Failed(request.job_id, "No model is loaded. Choose one first.")

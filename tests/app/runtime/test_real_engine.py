@@ -8,8 +8,11 @@ from pathlib import Path
 
 from app.core.conversation import MessageState
 from app.engine.client import EngineClient
+from app.engine.protocol import PlanChosen
+from app.runtime import notices
 from app.runtime.chat_session import SessionState
 from tests.app.runtime.house import House
+from tests.doomed_engines import DoomedEngines
 
 S = SessionState
 
@@ -46,3 +49,21 @@ def test_real_engine_answers_dies_and_comes_back(house: House, toy_model: Path) 
     texts = [message.text for message in saved.branch]
     assert texts == ["Hello", told[0], "And now?", told[1], "Still there?", told[2]]
     assert len(clients) == 2
+
+
+def test_real_engine_killed_while_it_loads_is_replaced(house: House, toy_model: Path) -> None:
+    """By one that starts below the plan that killed it; the user is told once, and it answers."""
+    engines = DoomedEngines(PlanChosen, 1)
+    house.engines.start = engines.start  # type: ignore[method-assign,assignment]
+    session, facts = house.open()
+    session.start(str(toy_model))
+    house.wait_for(session, S.READY)
+    house.send_until_growing(session, "Hello")
+    session.stop()
+    house.until(lambda: len(facts.of("reply_finished")) == 1)
+    (notice,) = facts.of("notice_raised")
+
+    assert len(engines.started) == 2
+    assert (notice.key, notice.title) == (notices.PLAN, "The model did not fit as planned.")
+    assert notice.text.startswith("The context is 4,096 tokens now instead of")
+    assert facts.of("reply_finished")[0].text

@@ -101,17 +101,14 @@ def test_death_while_the_question_is_saved_is_no_loss(house: House) -> None:
 
 
 def test_death_while_loading_is_told_once(house: House) -> None:
-    """As a model that could not be loaded."""
-    house.engines.holds_loads = True
+    """As a model that could not be loaded, when nothing else is left to try."""
+    house.engines.deaths_while_loading = 9
     session, facts = house.open()
     session.start()
-    house.wait_for(session, S.LOADING)
-    house.until(lambda: bool(house.engines.started) and bool(house.engines.last.requests))
-    house.engines.last.die("The engine stopped while it loaded the model. Try again.")
-    house.wait_for(session, S.NO_MODEL)
     house.until(lambda: bool(facts.of("notice_raised")))
 
     (notice,) = facts.of("notice_raised")
+    assert session.state is S.NO_MODEL
     assert (notice.action, notice.details) == (NoticeAction.LOAD_AGAIN, "last log lines")
 
 

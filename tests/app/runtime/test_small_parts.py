@@ -9,6 +9,7 @@ import pytest
 
 from app.core.chats_file import ChatsFileError, Refusal
 from app.core.conversation_keeper import ChatsRestored, SavingFailed
+from app.engine.recovery import Setback
 from app.runtime import notices
 from app.runtime.facts import Notice, NoticeAction
 from app.runtime.progress_clock import ProgressClock
@@ -27,6 +28,8 @@ EVERY_NOTICE = [
     notices.load_failed("Mixtral", "There is too little memory.", ""),
     notices.last_model_lost("mixtral.gguf", answers=True),
     notices.model_noted("It knows no roles."),
+    notices.load_changed(Setback("The model did not fit as planned.", "It is smaller now.")),
+    notices.hardware_unused(("libggml-vulkan.so is too old; build it again.",)),
     notices.no_model(),
     notices.moved_to_bin(0.0),
     notices.work_failed("settings.json can't be written."),
