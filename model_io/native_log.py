@@ -20,12 +20,16 @@ _MOST_RECORDED_LINES = 10_000
 
 
 class NativeLog:
-    """Receives llama.cpp's and ggml's messages; a context manager, one at a time in a process."""
+    """Receives llama.cpp's and ggml's messages; a context manager.
+
+    Inside another one it stands in for it, for a while.
+    """
 
     def __init__(self, kept_lines: int = 30) -> None:
         self._lines: deque[str] = deque(maxlen=kept_lines)
         self._is_skipping = False
         self._recorded: list[str] | None = None
+        self._outer: tuple[Any, Any] = (None, None)
         # Kept here: a callback that Python frees while C holds it crashes the process.
         self._callbacks = (_LogCallback(self._write), _AbortCallback(self._write_last_words))
 
@@ -44,20 +48,14 @@ class NativeLog:
             self._recorded = None
 
     def __enter__(self) -> NativeLog:
-        self._install(*self._callbacks)
+        log, abort = (ctypes.cast(callback, ctypes.c_void_p) for callback in self._callbacks)
+        self._outer = _install(log, abort)
         return self
 
     def __exit__(self, *_: object) -> None:
-        # While the process ends the library may speak when Python can't listen any more.
-        self._install(None, None)
-
-    def _install(self, log: Any, abort: Any) -> None:  # noqa: ANN401  ctypes callbacks
-        ggml.function("llama_log_set", None, ctypes.c_void_p, ctypes.c_void_p)(
-            ctypes.cast(log, ctypes.c_void_p), None
-        )
-        ggml.function("ggml_set_abort_callback", ctypes.c_void_p, ctypes.c_void_p)(
-            ctypes.cast(abort, ctypes.c_void_p)
-        )
+        # While the process ends the library may speak when Python can't listen any more; no
+        # abort callback means that this is the outermost.
+        _install(*(self._outer if self._outer[1] else (None, None)))
 
     def _write(self, level: int, text: bytes, _: object) -> None:
         if level != _CONTINUED:
@@ -76,3 +74,13 @@ class NativeLog:
         self._lines.extend(lines)
         if self._recorded is not None and len(self._recorded) < _MOST_RECORDED_LINES:
             self._recorded += lines
+
+
+def _install(log: Any, abort: Any) -> tuple[Any, Any]:  # noqa: ANN401  addresses of C functions
+    """Set both callbacks; returns those that were set before."""
+    address, pointer = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
+    before, data = ctypes.c_void_p(), ctypes.c_void_p()
+    ggml.function("llama_log_get", None, pointer, pointer)(ctypes.byref(before), ctypes.byref(data))
+    ggml.function("llama_log_set", None, address, address)(log, None)
+    abort_before = ggml.function("ggml_set_abort_callback", address, address)(abort)
+    return before, abort_before

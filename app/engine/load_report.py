@@ -1,18 +1,16 @@
 """Reads llama.cpp's own words about a load: what it took of each memory, and what it lacked.
 
-The lines are those that src/llama-model.cpp, llama-kv-cache.cpp and llama-context.cpp write for
-each buffer (llama-cpp-python 0.3.36). Knows nothing of how a load is done.
+Knows nothing of how a load is done.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from app.engine.protocol import Taken
+from model_io.buffer_lines import read_buffers
 from model_io.plan import Plan
 
-_BUFFER = re.compile(r":\s+(\S+)\s+(model|KV|compute|output) buffer size =\s+(\d+(?:\.\d+)?) MiB")
 _NEEDS_MEMORY = (
     "failed to allocate",
     "unable to allocate",
@@ -24,30 +22,20 @@ _NEEDS_MEMORY = (
 _UNPLANNED_SHARE, _UNPLANNED_BYTES = 0.05, 16 * 2**20
 
 
-def read_taken(weights_lines: Iterable[str], context_lines: Iterable[str]) -> tuple[Taken, ...]:
-    """What each memory holds, by llama.cpp's name for it, from the lines of the two stages.
+def read_taken(lines: Iterable[str]) -> tuple[Taken, ...]:
+    """What each memory holds, by llama.cpp's name for it.
 
     A mapped file counts with the whole range that holds the weights in RAM.
     """
-    sums: dict[tuple[str, str], int] = {}
-    names: dict[str, None] = {}
-    for line in (*weights_lines, *context_lines):
-        match = _BUFFER.search(line)
-        if match is None:
-            continue
-        name, kind, size_bytes = match[1], match[2], round(float(match[3]) * 2**20)
-        names[name] = None
-        # The room for computing may be made anew, and larger: the last line counts.
-        earlier = 0 if kind in ("compute", "output") else sums.get((name, kind), 0)
-        sums[name, kind] = earlier + size_bytes
+    sizes = read_buffers(lines)
     return tuple(
         Taken(
             name,
-            weights_bytes=sums.get((name, "model"), 0),
-            kv_bytes=sums.get((name, "KV"), 0),
-            compute_bytes=sums.get((name, "compute"), 0) + sums.get((name, "output"), 0),
+            weights_bytes=sizes.get((name, "model"), 0),
+            kv_bytes=sizes.get((name, "KV"), 0),
+            compute_bytes=sizes.get((name, "compute"), 0) + sizes.get((name, "output"), 0),
         )
-        for name in names
+        for name in dict.fromkeys(name for name, _ in sizes)
     )
 
 

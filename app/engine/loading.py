@@ -12,17 +12,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
 from llama_cpp import llama_cpp as native
 
 from app.core.errors import EngineError
 from app.engine.context import SMALLEST_BATCH_TOKENS, Context
 from app.engine.model_file import read_ahead
-from app.engine.placing import Placing, honours_abort
 from app.engine.protocol import EngineParameters
+from model_io.errors import MissingDeviceError
 from model_io.gguf_parts import GGUFModel
-from model_io.memory import Working
+from model_io.memory import Placement, Working
+from model_io.placing import Placing, honours_abort
 from model_io.plan import Plan
+from model_io.processor import physical_cores
 
 OPERATION_SECONDS = 0.1
 """No operation of a prompt's evaluation shall take longer on the CPU: a stop waits for one."""
@@ -71,7 +72,7 @@ def load_weights(
         return not should_stop()
 
     callback = native.llama_progress_callback(report)
-    placing = Placing(plan)
+    placing = _place(plan)
     parameters = _model_parameters(plan, placing, callback, is_mapped=is_mapped)
     pointer = native.llama_model_load_from_file(os.fsencode(paths[0]), parameters)
     if pointer is None and not should_stop():
@@ -124,17 +125,23 @@ def warm_up(context: Context, plan: Plan) -> None:
         _time_batch(context, 1)
     except EngineError as error:
         raise EngineError("The graphics card could not compute.", error.details) from error
-    if not honours_abort(plan):
+    if not honours_abort([device.name for device in plan.devices]):
         context.microbatch_tokens = _measure_chunk(context)
 
 
 def choose_threads(parameters: EngineParameters) -> int:
     """How many threads compute: the physical cores that this process may use."""
-    if parameters.threads:
-        return parameters.threads
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed))
+    return parameters.threads or physical_cores()
+
+
+def _place(plan: Plan | None) -> Placing:
+    """What goes where; without a plan nothing on any GPU."""
+    if plan is None:
+        return Placing(Placement(), ())
+    try:
+        return Placing(plan.placement, [device.name for device in plan.devices])
+    except MissingDeviceError as error:
+        raise EngineError(f"The graphics card {error.path} is no longer there.") from error
 
 
 def _model_parameters(

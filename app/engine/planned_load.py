@@ -116,7 +116,7 @@ class _Attempt:
         except BaseException:
             free_weights(pointer)
             raise
-        return PlannedLoad(pointer, context, read_taken(weights_lines, context_lines))
+        return PlannedLoad(pointer, context, read_taken([*weights_lines, *context_lines]))
 
     def _make_context(self, pointer: Any, plan: Plan) -> tuple[Context, list[str]]:  # noqa: ANN401
         wanted = self._parameters

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.errors import EngineError
-from app.engine.device_words import short_name
 from app.engine.protocol import EngineParameters
+from model_io.device_words import short_name
+from model_io.errors import MissingDeviceError, SimulationError
 from model_io.ladder import step_down
 from model_io.machine import Machine
 from model_io.memory import measure
 from model_io.model_shape import ModelShape
 from model_io.plan import Plan, Wish
 from model_io.planner import make_plan, place
+from model_io.proof import make_proven_plan
 from model_io.records import Records
 
 NO_MEMORY = (
@@ -104,7 +106,12 @@ class Planning:
         return self._recall() or self._make()
 
     def _make(self) -> Plan:
-        return make_plan((self._shape,), self.machine, self._wish, self._records)
+        """The best plan, as llama.cpp's simulation confirms it, if it can be asked."""
+        wanted = ((self._shape,), self.machine, self._wish, self._records)
+        try:
+            return make_proven_plan(*wanted)
+        except (SimulationError, MissingDeviceError):
+            return make_plan(*wanted)
 
     def _missing(self, plan: Plan) -> list[str]:
         """Devices of the plan that aren't there any more, or are to be avoided."""

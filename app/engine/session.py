@@ -10,18 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.core.context_fit import FittedPrompt, fit_prompt
 from app.core.errors import EngineError
 from app.core.prompt import Prompt, build_prompt
 from app.core.prompt_format import PromptFormat, choose_prompt_format
 from app.engine.context import Context
-from app.engine.device_words import describe_place
 from app.engine.loading import choose_threads
 from app.engine.model_file import check_model_file, read_shape
 from app.engine.planned_load import PlannedLoad, load_planned, load_vocabulary
-from app.engine.planning import Planning
+from app.engine.planned_model import PlannedModel
 from app.engine.protocol import (
     EngineParameters,
     Event,
@@ -37,40 +35,18 @@ from app.engine.protocol import (
 )
 from app.engine.reply_text import ReplyText
 from app.engine.sampling import SamplerChain, choose_seed
-from app.engine.speed_trial import Speeds, time_speeds
+from app.engine.speed_trial import time_speeds
 from app.engine.stop_flag import StopFlag
-from app.engine.surroundings import Surroundings, swapped_bytes
+from app.engine.surroundings import swapped_bytes
 from app.engine.vocabulary import Vocabulary
+from model_io.device_words import describe_place
 from model_io.gguf_parts import GGUFModel
-from model_io.model_shape import ModelShape
 from model_io.native_log import NativeLog
 from model_io.plan import Plan
-from model_io.records import Records
 from model_io.speed import active_bytes
 
 EmitEvent = Callable[[Event], None]
 TellPlan = Callable[[Plan, tuple[str, ...]], None]
-
-
-class _Planned:
-    """What a model was loaded by, and what its speed is kept with."""
-
-    def __init__(self, parameters: EngineParameters, shape: ModelShape) -> None:
-        """Looks at the computer. Raises EngineError if nothing fits."""
-        records = Records(Path(parameters.records_path)) if parameters.records_path else None
-        self.shape = shape
-        self.records = records
-        self.surroundings = Surroundings(uses_gpus=parameters.uses_gpus, records=records)
-        self.planning = Planning(parameters, shape, self.surroundings.look(), records)
-
-    def keep_speeds(self, speeds: Speeds) -> None:
-        """Remember what was measured, for later plans."""
-        if self.records is not None:
-            planning = self.planning
-            prefill, decode = speeds.prefill_tokens_per_second, speeds.decode_tokens_per_second
-            self.records.remember_speed(
-                self.shape, planning.machine, planning.plan, prefill, decode
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +56,7 @@ class _Loaded:
     load: PlannedLoad
     vocabulary: Vocabulary
     prompt_format: PromptFormat
-    planned: _Planned | None
+    planned: PlannedModel | None
 
 
 class Session:
@@ -111,7 +87,7 @@ class Session:
             load = load_vocabulary(file, on_progress, stop)
             planned = None
         else:
-            planned = _Planned(parameters, read_shape(file))
+            planned = PlannedModel(parameters, read_shape(file))
             load = load_planned(
                 file, parameters, planned.planning, on_progress, stop, tell_plan, self._log
             )
@@ -123,6 +99,8 @@ class Session:
             raise
         with self._lock:
             self._loaded = _Loaded(load, vocabulary, choice.prompt_format, planned)
+        if planned is not None:
+            planned.note()
         return _describe(parameters, file, self._loaded, choice.sentence)
 
     def close(self) -> None:
@@ -131,6 +109,8 @@ class Session:
             loaded, self._loaded = self._loaded, None
             if loaded is not None:
                 loaded.load.free()
+                if loaded.planned is not None:
+                    loaded.planned.leave()
 
     def forget(self) -> None:
         """Forget what was read, after an error that may have left it in disorder."""
@@ -189,6 +169,7 @@ class Session:
             stop,
         )
         planned.keep_speeds(speeds)
+        planned.try_repacking()
         machine = planned.surroundings.look_anew()
         return Measured(
             job_id=request.job_id,

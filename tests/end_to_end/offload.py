@@ -26,7 +26,8 @@ from model_io.plan import Plan
 from tests.app.engine.plans import plan_on
 
 Logits = npt.NDArray[np.float32]
-POSITIONS, PROMPT_POSITIONS = 200, 160
+Placements = Mapping[str, tuple[Sequence[str], Placement]]
+POSITIONS, PROMPT_POSITIONS = 200, 100
 WORKING = Working(512, POSITIONS)
 ON_CPU = "CPU"
 
@@ -55,22 +56,30 @@ class Trial:
         return float(np.percentile(self.differences, 95))
 
 
-def try_placements(
-    path: Path, placements: Mapping[str, tuple[Sequence[str], Placement]], ids: Sequence[int]
-) -> dict[str, Trial]:
-    """A trial of each placement, and one of the CPU against itself with the ids cut otherwise.
+def try_models(
+    models: Mapping[str, Path],
+    placements: Mapping[str, Placements],
+    ids: Mapping[str, Sequence[int]],
+) -> dict[str, dict[str, Trial]]:
+    """`try_placements` for several models, in one process, which compiles its shaders once."""
+    return {
+        name: try_placements(path, placements[name], ids[name]) for name, path in models.items()
+    }
 
-    `ids` are read as a prompt at first and one by one towards their end; for the CPU's own trial
-    all are read one by one.
+
+def try_placements(path: Path, placements: Placements, ids: Sequence[int]) -> dict[str, Trial]:
+    """A trial of each placement, and the CPU's own: all ids in one batch against one by one.
+
+    For the others `ids` are read as a prompt at first, and one by one towards their end.
     """
     child.write_log = lambda text: None
     backends.load_backends()
     shape = read_shape(check_model_file(str(path)))
     with NativeLog() as log:
         cpu = plan_on([], Placement(), WORKING, shape)
-        _, expected = _run(path, cpu, ids, log, PROMPT_POSITIONS)
         taken, singles = _run(path, cpu, ids, log, 0)
-        trials = {ON_CPU: _compare(cpu, taken, singles, expected)}
+        trials = {ON_CPU: _compare(cpu, taken, singles, _run(path, cpu, ids, log, POSITIONS)[1])}
+        _, expected = _run(path, cpu, ids, log, PROMPT_POSITIONS)
         for name, (devices, placement) in placements.items():
             plan = plan_on(devices, placement, WORKING, shape)
             taken, logits = _run(path, plan, ids, log, PROMPT_POSITIONS)
@@ -111,12 +120,17 @@ def _run(
 
 @contextmanager
 def _loaded(path: Path, plan: Plan, log: NativeLog) -> Iterator[tuple[Any, tuple[Taken, ...]]]:
-    """A context that gives the logits of every position, on a model loaded as the engine does."""
+    """A context that gives the logits of every position, on a model loaded as the engine does.
+
+    What was taken is told of the engine's own, which asks for one position's at a time.
+    """
+    batch = plan.working.microbatch_tokens
     with log.record() as weights_lines:
         model = load_weights(check_model_file(str(path)), plan, lambda *_: None, lambda: False)
     with log.record() as context_lines:
-        context = make_context(model, plan, plan.working.microbatch_tokens, 2, outputs=POSITIONS)
-    yield context.pointer, read_taken(weights_lines, context_lines)
+        make_context(model, plan, batch, 2).close()
+    context = make_context(model, plan, batch, 2, outputs=POSITIONS)
+    yield context.pointer, read_taken([*weights_lines, *context_lines])
     context.close()
     free_weights(model)
 

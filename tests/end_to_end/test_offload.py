@@ -35,7 +35,7 @@ from model_io.convert import convert
 from model_io.memory import Placement, Working
 from tests import vulkan
 from tests.app.engine.plans import plan_on
-from tests.end_to_end.offload import ON_CPU, POSITIONS, Trial, greedy_ids, try_placements
+from tests.end_to_end.offload import ON_CPU, POSITIONS, Trial, greedy_ids, try_models
 from tests.model_io.checkpoints import make_checkpoint
 from tests.model_io.small_models import SMALL, small_vocabulary
 from tests.toy_model import v1_vocabulary_path, write_toy_model
@@ -87,13 +87,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def trials(models: dict[str, Path]) -> dict[str, dict[str, Trial]]:
-    """Of each model and placement; each model in a process of its own."""
-    return {
-        name: vulkan.in_child(
-            try_placements, models[name], placements(LAYERS[name]), ids_for(name, models[name])
-        )
-        for name in MODELS
-    }
+    """Of each model and placement, computed in another process."""
+    return vulkan.in_child(
+        try_models,
+        models,
+        {name: placements(LAYERS[name]) for name in MODELS},
+        {name: ids_for(name, models[name]) for name in MODELS},
+    )
 
 
 def ids_for(name: str, path: Path) -> list[int]:

@@ -32,7 +32,7 @@ CONTEXT = [
 
 def test_what_was_taken_is_read() -> None:
     """For each memory by llama.cpp's name; parts are added, what was made anew is not."""
-    assert read_taken(WEIGHTS, CONTEXT) == (
+    assert read_taken([*WEIGHTS, *CONTEXT]) == (
         Taken("CPU_Mapped", 150 * MB + MB // 4, 0, 0),
         Taken("Vulkan0", 1000 * MB, 64 * MB, 40 * MB),
         Taken("Vulkan_Host", 0, 0, 12 * MB + MB // 2),

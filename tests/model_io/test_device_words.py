@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.engine.device_words import describe_place, short_name
+from model_io.device_words import describe_place, short_name
 from model_io.memory import Placement
 from tests.app.engine.plans import CPU_PLAN, plan_on
 

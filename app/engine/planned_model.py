@@ -1,0 +1,84 @@
+"""What belongs to a model that was loaded by a plan: that, the computer, and what is kept.
+
+Knows nothing of prompts and replies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.core.errors import EngineError
+from app.engine.loading import choose_threads
+from app.engine.planning import Planning
+from app.engine.protocol import EngineParameters
+from app.engine.speed_trial import Speeds
+from app.engine.surroundings import Surroundings
+from model_io.holdings import forget_holdings, note_holdings, read_holdings
+from model_io.machine import RAM
+from model_io.model_shape import ModelShape
+from model_io.plan_words import gigabytes
+from model_io.records import Records
+from model_io.repack_trial import try_repacking
+
+_WORTH_REPACKING_BYTES = 2 * 2**30
+"""Smaller models are quick either way."""
+
+
+class PlannedModel:
+    """What a model was loaded by, and what its speed is kept with."""
+
+    def __init__(self, parameters: EngineParameters, shape: ModelShape) -> None:
+        """Looks at the computer. Raises EngineError if nothing fits."""
+        path = Path(parameters.records_path) if parameters.records_path else None
+        records = Records(path) if path else None
+        self._folder = path.parent if path else None
+        self._threads = choose_threads(parameters)
+        self.shape = shape
+        self.records = records
+        self.surroundings = Surroundings(uses_gpus=parameters.uses_gpus, records=records)
+        try:
+            self.planning = Planning(parameters, shape, self.surroundings.look(), records)
+        except EngineError as error:
+            raise EngineError(f"{error}{self._name_holder()}", error.details) from error
+
+    def _name_holder(self) -> str:
+        """Who has the memory, if it is another engine of Octet."""
+        held = read_holdings(self._folder) if self._folder is not None else {}
+        size_bytes = sum(held.values())
+        if not size_bytes:
+            return ""
+        return f" Another window or command of Octet holds {gigabytes(size_bytes)}; close it first."
+
+    def note(self) -> None:
+        """Let other programs know what is taken now."""
+        if self._folder is not None:
+            plan = self.planning.plan
+            # A mapped file's pages are the system's to take back; it counts them as free.
+            ram = plan.ram.total_bytes - (plan.ram.weights_bytes if plan.uses_mmap else 0)
+            held = {device.name: device.total_bytes for device in plan.devices}
+            note_holdings(self._folder, held | {RAM: ram})
+
+    def leave(self) -> None:
+        """Nothing is taken any more."""
+        if self._folder is not None:
+            forget_holdings(self._folder)
+
+    def try_repacking(self) -> None:
+        """Find out, once for a type, whether repacked weights would be quicker; a few seconds."""
+        ram_bytes = self.planning.plan.ram.weights_bytes
+        if self.records is None or ram_bytes < _WORTH_REPACKING_BYTES:
+            return
+        machine = self.planning.machine
+        if self.records.recall_repacking(self.shape, machine) is None:
+            trial = try_repacking(self.shape, self._threads)
+            if trial is not None:
+                self.records.remember_repacking(self.shape, machine, pays=trial.pays)
+
+    def keep_speeds(self, speeds: Speeds) -> None:
+        """Remember what was measured, for later plans."""
+        if self.records is not None:
+            planning = self.planning
+            prefill, decode = speeds.prefill_tokens_per_second, speeds.decode_tokens_per_second
+            self.records.remember_speed(
+                self.shape, planning.machine, planning.plan, prefill, decode
+            )
