@@ -15,7 +15,7 @@ from app.core.power_supply import is_on_battery
 from app.core.settings import USES_GPUS
 from app.engine.protocol import LoadedModel
 from app.engine.speed_advice import Advice, Circumstances, advise
-from app.engine.speed_report import SpeedReport, best_speed, free_bytes, read_shape
+from app.engine.speed_report import SpeedReport, free_bytes, read_shape
 from app.terminal import Terminal
 from model_io.plan_words import gigabytes, speed_words
 
@@ -42,8 +42,7 @@ def _measure(terminal: Terminal) -> SpeedReport:
     measured = terminal.measure()
     if model.plan is None:
         raise AssertionError("a model with weights has a plan")
-    best = best_speed(model, [measured.decode_tokens_per_second])
-    return SpeedReport(model, model.plan, measured, read_shape(model.path), best)
+    return SpeedReport(model, model.plan, measured, read_shape(model.path))
 
 
 def _circumstances(terminal: Terminal) -> Circumstances:

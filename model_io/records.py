@@ -41,11 +41,15 @@ _Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """A measured speed; `measured_at` in seconds since 1970."""
+    """A measured speed, the latest; `measured_at` in seconds since 1970.
+
+    `best_tokens_per_second` is the quickest writing that was ever measured.
+    """
 
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
     measured_at: float
+    best_tokens_per_second: float
 
 
 class Records:
@@ -101,16 +105,24 @@ class Records:
         if entry is None:
             return None
         names = ("prefill_tokens_per_second", "decode_tokens_per_second", "at")
-        figures = [_read_figure(entry.get(name)) for name in names]
-        return Speed(*figures) if all(figures) else None  # type: ignore[arg-type]
+        prefill, decode, at = (_read_figure(entry.get(name)) for name in names)
+        if not prefill or not decode or not at:
+            return None
+        best = _read_figure(entry.get("best_tokens_per_second")) or decode
+        return Speed(prefill, decode, at, max(best, decode))
 
     def remember_speed(
         self, shape: ModelShape, machine: Machine, plan: Plan, prefill: float, decode: float
     ) -> None:
-        """Keep the measured tokens per second of `plan`, in place of what was measured before."""
+        """Keep the measured tokens per second of `plan`; of what was before, the best."""
         if _read_figure(prefill) is None or _read_figure(decode) is None:
             return
-        values = {"prefill_tokens_per_second": prefill, "decode_tokens_per_second": decode}
+        before = self.recall_speed(shape, machine, plan.placement, plan.working)
+        values = {
+            "prefill_tokens_per_second": prefill,
+            "decode_tokens_per_second": decode,
+            "best_tokens_per_second": max(decode, before.best_tokens_per_second if before else 0),
+        }
         self._keep("speed", _speed_key(shape, machine, plan.placement, plan.working), values)
 
     def recall_bandwidth(self, computer: Machine) -> float | None:

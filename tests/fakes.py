@@ -182,10 +182,10 @@ class ScriptedEngine:
             )
             self._close(Loaded(request.job_id, model, 2.0))
 
-    def finish_measuring(self, decode: float = 22.4) -> None:
+    def finish_measuring(self, decode: float = 22.4, **more: object) -> None:
         """The measurement under way has this result."""
         for request in self.open_requests(Measure):
-            self._close(plans.measured(plans.cpu_plan(), decode, request.job_id))
+            self._close(plans.measured(plans.cpu_plan(), decode, request.job_id, **more))
 
     def fail(self, kind: type[Load | Generate | Measure], sentence: str) -> None:
         """The open jobs of that kind can't be done, and the engine lives."""

@@ -117,5 +117,6 @@ def measured(of: Plan, decode: float = 22.4, job_id: int = 1, **more: object) ->
         machine=machine_with(of),
         swapped_bytes=0,
         active_bytes_per_token=active,
+        best_tokens_per_second=decode,
     )
     return replace(facts, **more)  # type: ignore[arg-type]

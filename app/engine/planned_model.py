@@ -74,11 +74,13 @@ class PlannedModel:
             if trial is not None:
                 self.records.remember_repacking(self.shape, machine, pays=trial.pays)
 
-    def keep_speeds(self, speeds: Speeds) -> None:
-        """Remember what was measured, for later plans."""
-        if self.records is not None:
-            planning = self.planning
-            prefill, decode = speeds.prefill_tokens_per_second, speeds.decode_tokens_per_second
-            self.records.remember_speed(
-                self.shape, planning.machine, planning.plan, prefill, decode
-            )
+    def keep_speeds(self, speeds: Speeds) -> float:
+        """Remember what was measured, for later plans; returns the best speed of writing so far."""
+        decode = speeds.decode_tokens_per_second
+        if self.records is None:
+            return decode
+        machine, plan = self.planning.machine, self.planning.plan
+        prefill = speeds.prefill_tokens_per_second
+        self.records.remember_speed(self.shape, machine, plan, prefill, decode)
+        kept = self.records.recall_speed(self.shape, machine, plan.placement, plan.working)
+        return kept.best_tokens_per_second if kept else decode

@@ -208,7 +208,8 @@ class LoadedModel:
     "CPU", or "RTX 4090 with 11 layers' experts in RAM". `notice` is a sentence for the user, empty
     mostly: the file asks for a chat format that the engine doesn't speak. `taken` is what
     llama.cpp says that it took. `steps` has a sentence for each step down that was needed, none if
-    the plan held; `problems` has one for each device or backend that could not be used.
+    the plan held; `problems` has one for each device or backend that could not be used. `machine`
+    is the computer as it was before.
     """
 
     path: str
@@ -226,6 +227,7 @@ class LoadedModel:
     taken: tuple[Taken, ...] = ()
     steps: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +303,9 @@ class Measured:
     """Closing event of `Measure`: the speeds, and what there is to compare them with.
 
     `ram_bandwidth` is measured, in bytes per second, None where it couldn't be. `machine` is as it
-    was right after; `swapped_bytes` is what the engine's process has in swap, and
-    `active_bytes_per_token` what one token reads of the weights.
+    was right after; `swapped_bytes` is what the engine's process has in swap,
+    `active_bytes_per_token` what one token reads of the weights, and `best_tokens_per_second` the
+    quickest writing that this machine has ever shown with this plan.
     """
 
     job_id: int
@@ -314,6 +317,7 @@ class Measured:
     machine: Machine
     swapped_bytes: int
     active_bytes_per_token: int
+    best_tokens_per_second: float
 
 
 @dataclass(frozen=True, slots=True)

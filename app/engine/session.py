@@ -168,7 +168,7 @@ class Session:
             request.decode_tokens,
             stop,
         )
-        planned.keep_speeds(speeds)
+        best = planned.keep_speeds(speeds)
         planned.try_repacking()
         machine = planned.surroundings.look_anew()
         return Measured(
@@ -181,6 +181,7 @@ class Session:
             machine=machine,
             swapped_bytes=swapped_bytes(),
             active_bytes_per_token=active_bytes(planned.shape),
+            best_tokens_per_second=best,
         )
 
     def _build(
@@ -317,4 +318,5 @@ def _describe(
         taken=loaded.load.taken,
         steps=tuple(planning.steps) if planning else (),
         problems=planning.machine.problems if planning else (),
+        machine=planning.machine if planning else None,
     )

@@ -36,7 +36,6 @@ class ActiveBytes:
 class SpeedReport:
     """A measurement of `model`, which was loaded by `plan`, beside what it is to be held against.
 
-    `best` is the quickest writing that this machine has shown with this plan, this time included.
     `shape` is None where the file could not be read again; bounds that need it are None then.
     """
 
@@ -44,7 +43,11 @@ class SpeedReport:
     plan: Plan
     measured: Measured
     shape: ModelShape | None
-    best: float
+
+    @property
+    def best(self) -> float:
+        """The quickest writing that this machine has shown with this plan, this time included."""
+        return self.measured.best_tokens_per_second
 
     @property
     def bandwidth(self) -> float | None:
@@ -144,13 +147,6 @@ def read_shape(model_path: str) -> ModelShape | None:
         return shape_of_gguf(read_model(Path(model_path)))
     except ModelIOError:
         return None
-
-
-def best_speed(model: LoadedModel, measured: Sequence[float]) -> float:
-    """The best of some measurements and of what was measured before `model` was loaded."""
-    plan = model.plan
-    before = plan.tokens_per_second if plan is not None and plan.is_measured else ()
-    return max((*before, *measured), default=0.0)
 
 
 def _sum_at(sizes: Sequence[int], places: Sequence[int]) -> int:

@@ -17,7 +17,7 @@ from app.core.power_supply import is_on_battery
 from app.core.settings import USES_GPUS, Settings
 from app.engine.protocol import Event, Failed, Finished, LoadedModel, Measure, Measured
 from app.engine.speed_advice import Circumstances, advise
-from app.engine.speed_report import SpeedReport, best_speed, read_shape
+from app.engine.speed_report import SpeedReport, read_shape
 from app.runtime.context_gauge import ContextGauge
 from app.runtime.engine_thread import EngineThread
 from app.runtime.facts import SpeedFacts
@@ -25,7 +25,6 @@ from app.runtime.model_loader import ModelLoader
 from app.runtime.store_thread import StoreThread
 from model_io.machine import Machine, Memory
 from model_io.model_shape import ModelShape
-from model_io.plan import Plan
 from model_io.system_memory import read_memory
 
 LEAST_TOKENS = 8
@@ -70,7 +69,6 @@ class SpeedMeter(QObject):
         self._gauge = gauge
         self._facts: SpeedFacts | None = None
         self._found: _Found | None = None
-        self._speeds: dict[Plan, list[float]] = {}
         self._job_id = 0
         self._is_stopped = False
         loader.model_changed.connect(self._take_model)
@@ -154,11 +152,8 @@ class SpeedMeter(QObject):
         model = self._loader.model
         if model is None or model.plan is None:
             return
-        speeds = self._speeds.setdefault(model.plan, [])
-        speeds.append(measured.decode_tokens_per_second)
         shape = self._found.shape if self._found is not None else None
-        best = best_speed(model, speeds)
-        report = SpeedReport(model, model.plan, measured, shape, best)
+        report = SpeedReport(model, model.plan, measured, shape)
         self._tell(report=report, advice=advise(report, self._circumstances()))
 
     # --- pieces ------------------------------------------------------------------------------
@@ -186,12 +181,27 @@ class SpeedMeter(QObject):
         found, plan = self._found, facts.model.plan
         if found is None or found.shape is None or plan is None:
             return facts
-        machine = facts.report.measured.machine if facts.report else Machine(found.memory)
-        machine = replace(machine, ram=found.memory)
         is_loaded = self._loader.is_loaded
+        if facts.report is not None:
+            machine = facts.report.measured.machine
+        else:
+            machine = _after(facts.model, is_loaded=is_loaded) or Machine(found.memory)
+        machine = replace(machine, ram=found.memory)
         uses = divide_memory(found.shape, plan, machine, is_loaded=is_loaded)
         used_swap = found.memory.swap_total_bytes - found.memory.swap_free_bytes
         return replace(facts, layers=found.shape.layers, uses=uses, swap_used_bytes=used_swap)
+
+
+def _after(model: LoadedModel, *, is_loaded: bool) -> Machine | None:
+    """The computer as the loaded model leaves it, by the plan; None if nobody has looked."""
+    if model.machine is None or model.plan is None or not is_loaded:
+        return model.machine
+    taken = {device.name: device.total_bytes for device in model.plan.devices}
+    devices = tuple(
+        replace(device, free_bytes=max(0, device.free_bytes - taken.get(device.name, 0)))
+        for device in model.machine.devices
+    )
+    return replace(model.machine, devices=devices)
 
 
 def _find(model_path: str, shape: ModelShape | None) -> _Found:

@@ -113,6 +113,25 @@ def test_a_speed_is_remembered(records: Records) -> None:
     assert speed.measured_at > 1e9
 
 
+def test_the_best_speed_stays(records: Records) -> None:
+    """What this machine has shown once is what it is compared with."""
+    for decode in (10.0, 20.0, 15.0):
+        records.remember_speed(SHAPE, MACHINE, PLAN, 100.0, decode)
+    speed = records.recall_speed(SHAPE, MACHINE, PLACEMENT, WORKING)
+
+    assert speed is not None
+    assert (speed.decode_tokens_per_second, speed.best_tokens_per_second) == (15.0, 20.0)
+
+
+def test_repacking_is_tried_once_for_a_type(records: Records) -> None:
+    """And remembered for all models of it."""
+    assert records.recall_repacking(SHAPE, MACHINE) is None
+    records.remember_repacking(SHAPE, MACHINE, pays=True)
+    assert records.recall_repacking(SHAPE, MACHINE) is True
+    records.remember_repacking(SHAPE, MACHINE, pays=False)
+    assert records.recall_repacking(SHAPE, MACHINE) is False
+
+
 def test_a_speed_is_for_one_placement(records: Records) -> None:
     """And for one way of working."""
     records.remember_speed(SHAPE, MACHINE, PLAN, 100.0, 10.0)

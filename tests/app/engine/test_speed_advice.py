@@ -24,8 +24,8 @@ def report_of(
     """A measurement of a plan; without `machine` its card is full."""
     full = replace(plans.MACHINE, devices=(FULL_CARD,) if plan.devices else ())
     around = machine or plans.machine_with(plan, full)
-    measured = plans.measured(plan, machine=around, **more)
-    return SpeedReport(plans.loaded(plan), plan, measured, plans.shape(plan.quant), best)
+    measured = plans.measured(plan, machine=around, best_tokens_per_second=best, **more)
+    return SpeedReport(plans.loaded(plan), plan, measured, plans.shape(plan.quant))
 
 
 def with_free_ram(machine: Machine, free_bytes: float) -> Machine:

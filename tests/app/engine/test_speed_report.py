@@ -11,7 +11,6 @@ import pytest
 from app.engine.speed_report import (
     SpeedReport,
     active_bytes,
-    best_speed,
     free_bytes,
     read_shape,
 )
@@ -23,7 +22,7 @@ from tests import plans
 def report_of(plan: Plan, **more: object) -> SpeedReport:
     """A measurement of a plan, as it is reported."""
     measured = plans.measured(plan, **more)
-    return SpeedReport(plans.loaded(plan), plan, measured, plans.shape(plan.quant), 22.4)
+    return SpeedReport(plans.loaded(plan), plan, measured, plans.shape(plan.quant))
 
 
 @pytest.mark.parametrize("plan", [plans.plan(), plans.plan(0), plans.plan(32), plans.cpu_plan()])
@@ -96,13 +95,10 @@ def test_free_memory_has_names() -> None:
     assert list(free_bytes(plans.MACHINE)) == ["RAM", "CUDA0"]
 
 
-def test_the_best_counts_what_was_measured_before() -> None:
-    """An estimate isn't a measurement."""
-    estimated = plans.loaded(plans.plan(tokens_per_second=(50.0, 90.0)))
-    known = plans.loaded(plans.plan(tokens_per_second=(24.0, 24.0), is_measured=True))
-
-    assert best_speed(estimated, [21.0, 22.0]) == 22.0
-    assert best_speed(known, [21.0]) == 24.0
+def test_the_best_is_the_machines_own() -> None:
+    """Of all that was measured with this plan."""
+    measured = plans.measured(plans.plan(), decode=21.0, best_tokens_per_second=24.0)
+    assert SpeedReport(plans.loaded(plans.plan()), plans.plan(), measured, None).best == 24.0
 
 
 def test_a_shape_is_read_if_the_file_is_there(toy_model: Path, tmp_path: Path) -> None:

@@ -134,8 +134,9 @@ def test_a_driver_that_hangs_costs_the_card(house: House) -> None:
     """Its engine is ended; the processor loads the model."""
     house.engines.make_plan, house.engines.hangs_while_loading = on_card, 1
     session, facts = house.open()
-    session._loader._patience.setInterval(1)
     session.start()
+    house.until(lambda: len(house.engines.started) == 1 and session._loader.is_loading)
+    session._loader._patience.timeout.emit()
     house.wait_for(session, S.READY)
     (notice,) = facts.of("notice_raised")
 

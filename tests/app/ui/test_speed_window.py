@@ -34,7 +34,9 @@ def known(plan: Plan, **more: object) -> SpeedFacts:
 
 def measured(plan: Plan, **more: object) -> SpeedFacts:
     """And after it."""
-    report = SpeedReport(plans.loaded(plan), plan, plans.measured(plan), plans.shape(), 23.0)
+    report = SpeedReport(
+        plans.loaded(plan), plan, plans.measured(plan, best_tokens_per_second=23.0), plans.shape()
+    )
     advice = Advice("The card has room. Load the model again.", offers_load=True)
     return known(plan, report=report, advice=advice, **more)
 
