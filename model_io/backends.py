@@ -30,6 +30,7 @@ llama.cpp takes a card from the backend that came first (`llama_prepare_model_de
 """
 _DRIVERS = re.compile(r"lib(?:vulkan|cuda)\.so|libze_loader\.so|libamdhip64\.so", re.IGNORECASE)
 """The libraries that come with a driver: where one is missing, there is no such card."""
+_MISSING = re.compile(r"([\w.+-]+): cannot open shared object file")  # as glibc says it
 _SIDECAR_BYTES = 1 << 16
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,40}")
 _ALONE = "The processor goes on alone."
@@ -50,10 +51,13 @@ class BackendProblem:
 
 
 class _RefusedError(Exception):
-    """Why a module isn't loaded: a clause, and whether a person should hear of it unasked."""
+    """Why a module isn't loaded: a clause, what helps, and whether it is told unasked."""
 
-    def __init__(self, problem: str, *, is_worth_a_notice: bool = True) -> None:
+    def __init__(
+        self, problem: str, remedy: str = "build it again", *, is_worth_a_notice: bool = True
+    ) -> None:
         super().__init__(problem)
+        self.remedy = remedy
         self.is_worth_a_notice = is_worth_a_notice
 
 
@@ -118,7 +122,7 @@ def _modules(kind: str, folders: list[Path]) -> list[Path]:
 
 def _problem(kind: str, path: Path, refusal: _RefusedError) -> BackendProblem:
     if refusal.is_worth_a_notice:
-        remedy = f"build it again with packaging/backends/{kind}"
+        remedy = f"{refusal.remedy} with packaging/backends/{kind}"
         sentence = f"{path.name} in {path.parent} {refusal}; {remedy}. {_ALONE}"
     else:
         sentence = f"{_KINDS[kind]}: {refusal} ({path})."
@@ -135,6 +139,9 @@ def _load(kind: str, path: Path) -> None:
         reason = str(error).removeprefix(f"{path}: ")
         if _DRIVERS.match(reason):
             raise _RefusedError("no driver found", is_worth_a_notice=False) from None
+        if missing := _MISSING.match(reason):
+            problem = f"needs {missing[1]}, which this computer lacks"
+            raise _RefusedError(problem, "install that, or build the module again") from None
         raise _RefusedError(f"can't be loaded ({reason})") from None
     load = ggml.function("ggml_backend_load", ctypes.c_void_p, ctypes.c_char_p)
     registry = load(os.fsencode(path))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from model_io import ggml
@@ -37,14 +38,19 @@ class _Properties(ctypes.Structure):
     )
 
 
-def read_machine(held: Mapping[str, int] = _NOTHING, ram_bandwidth: float | None = None) -> Machine:
+def read_machine(
+    held: Mapping[str, int] = _NOTHING,
+    ram_bandwidth: float | None = None,
+    data: Path | None = None,
+) -> Machine:
     """All that this computer has, with the memory that is free now.
 
     `held` are the bytes that an engine of ours has on devices, by their names, and in "RAM"; they
     count as free. Of the RAM only what isn't the pages of a mapped file, which the system counts
-    as free anyway. `ram_bandwidth` is what was measured earlier. Raises NativeLibraryError.
+    as free anyway. `ram_bandwidth` is what was measured earlier, `data` the folder with the user's
+    data, if it isn't the usual one. Raises NativeLibraryError.
     """
-    refused = load_backends()
+    refused = load_backends(data)
     problems = [str(problem) for problem in refused if problem.is_worth_a_notice]
     notes = tuple(str(problem) for problem in refused if not problem.is_worth_a_notice)
     machine = add_devices(read_computer(ram_bandwidth), find_devices(), held, problems)

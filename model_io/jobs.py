@@ -117,6 +117,7 @@ class DevicesJob:
 
     held: Mapping[str, int] = field(default_factory=dict)
     ram_bandwidth: float | None = None
+    data: Path | None = None
 
     @property
     def subject(self) -> Path:
@@ -127,7 +128,7 @@ class DevicesJob:
         """In the child."""
         from model_io.devices import read_machine
 
-        return read_machine(self.held, self.ram_bandwidth)
+        return read_machine(self.held, self.ram_bandwidth, self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class ProofJob:
     machine: Machine
     wish: Wish
     records: Records | None = None
+    data: Path | None = None
 
     @property
     def subject(self) -> Path:
@@ -150,5 +152,5 @@ class ProofJob:
         from model_io.proof import make_proven_plan
 
         if self.machine.devices:
-            load_backends()
+            load_backends(self.data)
         return make_proven_plan(self.shapes, self.machine, self.wish, self.records)

@@ -79,7 +79,7 @@ def _tokens(text: str) -> int:
 
 
 def _devices(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
-    machine = find_machine(ram_bandwidth=None)
+    machine = find_machine(data=_data_folder(arguments))
     if arguments.json:
         return json.dumps(machine_values(machine)), 0
     return describe_machine(machine), 0
@@ -88,18 +88,23 @@ def _devices(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer
 def _plan(arguments: argparse.Namespace, should_stop: StopCallback) -> Answer:
     shapes = _shapes(arguments)
     wish = Wish(Preference(arguments.prefer), arguments.context, arguments.kv_type)
-    folder = data_folder(getattr(arguments, "data_dir", None))
+    folder = _data_folder(arguments)
     if arguments.device or arguments.ram:
         machine = _described_machine(arguments.device or (), arguments.ram)
         plan = make_plan(shapes, machine, wish)
     else:
         held = read_holdings(folder)
-        machine = find_machine(held)
-        plan = _prove(shapes, machine, wish, Records(folder / "records.json"))
+        machine = find_machine(held, data=folder)
+        records = Records(folder / "records.json")
+        plan = _prove(ProofJob(shapes, machine, wish, records, folder))
         plan = replace(plan, reasons=(*plan.reasons, *_explain_held(held)))
     if arguments.json:
         return json.dumps(_values(plan, machine)), 0
     return "\n".join(_describe(plan, machine)), 0
+
+
+def _data_folder(arguments: argparse.Namespace) -> Path:
+    return data_folder(getattr(arguments, "data_dir", None))
 
 
 def _shapes(arguments: argparse.Namespace) -> tuple[ModelShape, ...]:
@@ -131,16 +136,15 @@ def _described_machine(devices: Sequence[Device], free_bytes: int | None) -> Mac
     return Machine(Memory(free_bytes, free_bytes), limited, physical_cores=ASSUMED_CORES)
 
 
-def _prove(shapes: tuple[ModelShape, ...], machine: Machine, wish: Wish, records: Records) -> Plan:
+def _prove(job: ProofJob) -> Plan:
     """The plan as llama.cpp's simulation confirms it, or, where it can't be asked, as computed."""
     try:
-        job = ProofJob(shapes, machine, wish, records)
         return cast(Plan, finish(job, _PROOF_SECONDS))
     except TooLateError:
         problem = f"The graphics driver did not answer within {_PROOF_SECONDS:g} seconds."
     except ModelIOError as error:
         problem = str(error)
-    plan = make_plan(shapes, machine, wish, records)
+    plan = make_plan(job.shapes, job.machine, job.wish, job.records)
     return replace(plan, reasons=(*plan.reasons, f"This plan could not be tried out. {problem}"))
 
 

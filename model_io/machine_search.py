@@ -6,6 +6,7 @@ A driver that hangs or breaks costs a sentence, and the GPUs. Knows nothing of w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
@@ -24,15 +25,17 @@ def find_machine(
     held: Mapping[str, int] = _NOTHING,
     timeout_seconds: float = 20.0,
     ram_bandwidth: float | None = None,
+    data: Path | None = None,
 ) -> Machine:
     """All that this computer has; without its GPUs, and with the reason, if they can't be asked.
 
     `held` are the bytes that our engine has on devices and in RAM, which count as free; see
-    `devices.read_machine`. `ram_bandwidth` is what was measured earlier; None measures it. Takes
-    a second or two, and little more than `timeout_seconds` at the most.
+    `devices.read_machine`. `ram_bandwidth` is what was measured earlier; None measures it. `data`
+    is the folder with the user's data, if it isn't the usual one. Takes a second or two, and
+    little more than `timeout_seconds` at the most.
     """
     try:
-        return cast(Machine, finish(DevicesJob(dict(held), ram_bandwidth), timeout_seconds))
+        return cast(Machine, finish(DevicesJob(dict(held), ram_bandwidth, data), timeout_seconds))
     except TooLateError:
         problem = f"The graphics driver did not answer within {timeout_seconds:g} seconds. {_ALONE}"
     except ProcessError as error:

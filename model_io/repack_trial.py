@@ -60,10 +60,10 @@ def try_repacking(shape: ModelShape, threads: int) -> RepackTrial | None:
         with tempfile.TemporaryDirectory(prefix="octet-") as folder:
             path = Path(folder) / "layer.gguf"
             write_random_model(path, small, small.metadata())
-            plain, repacked = (_measure(path, threads, repacks=on) for on in (False, True))
+            with _context(path, threads) as plain, _context(path, threads, repacks=True) as other:
+                return _compare(plain, other)
     except OSError:
         return None
-    return RepackTrial((plain[0], repacked[0]), (plain[1], repacked[1]))
 
 
 def _small_config(shape: ModelShape) -> MixtralConfig:
@@ -81,21 +81,25 @@ def _small_config(shape: ModelShape) -> MixtralConfig:
     )
 
 
-def _measure(path: Path, threads: int, *, repacks: bool) -> tuple[float, float]:
-    """Tokens a second of a prompt and of a reply; the best of a few rounds."""
-    with _context(path, threads, repacks=repacks) as context:
-        ids = [1 + index % (_VOCABULARY - 1) for index in range(_WORKING.microbatch_tokens)]
-        prompts, steps = [], []
-        for _ in range(_ROUNDS):
-            prompts.append(_seconds(context, ids))
-            steps += [_seconds(context, [token]) for token in ids[:_STEPS]]
-            native = ggml.llama()
+def _compare(plain: Any, repacked: Any) -> RepackTrial:  # noqa: ANN401  bare pointers
+    """Both in turn, so that other programs disturb both alike; the best of a few rounds counts."""
+    ids = [1 + index % (_VOCABULARY - 1) for index in range(_WORKING.microbatch_tokens)]
+    prompts: tuple[list[float], list[float]] = ([], [])
+    steps: tuple[list[float], list[float]] = ([], [])
+    native = ggml.llama()
+    for _ in range(_ROUNDS):
+        for place, context in enumerate((plain, repacked)):
             native.llama_memory_clear(native.llama_get_memory(context), True)
-    return len(ids) / min(prompts), 1 / min(steps)
+            prompts[place].append(_seconds(context, ids))
+            steps[place].extend(_seconds(context, [token]) for token in ids[:_STEPS])
+    return RepackTrial(
+        (len(ids) / min(prompts[0]), len(ids) / min(prompts[1])),
+        (1 / min(steps[0]), 1 / min(steps[1])),
+    )
 
 
 @contextmanager
-def _context(path: Path, threads: int, *, repacks: bool) -> Iterator[Any]:
+def _context(path: Path, threads: int, *, repacks: bool = False) -> Iterator[Any]:
     native = ggml.llama()
     placing = Placing(Placement(), ())
     parameters = native.llama_model_default_params()

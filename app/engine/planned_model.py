@@ -15,6 +15,7 @@ from app.engine.speed_trial import Speeds
 from app.engine.surroundings import Surroundings
 from model_io.holdings import forget_holdings, note_holdings, read_holdings
 from model_io.machine import RAM
+from model_io.memory import repacked_bytes
 from model_io.model_shape import ModelShape
 from model_io.plan_words import gigabytes
 from model_io.records import Records
@@ -35,7 +36,9 @@ class PlannedModel:
         self._threads = choose_threads(parameters)
         self.shape = shape
         self.records = records
-        self.surroundings = Surroundings(uses_gpus=parameters.uses_gpus, records=records)
+        self.surroundings = Surroundings(
+            uses_gpus=parameters.uses_gpus, records=records, data=self._folder
+        )
         try:
             self.planning = Planning(parameters, shape, self.surroundings.look(), records)
         except EngineError as error:
@@ -65,8 +68,8 @@ class PlannedModel:
 
     def try_repacking(self) -> None:
         """Find out, once for a type, whether repacked weights would be quicker; a few seconds."""
-        ram_bytes = self.planning.plan.ram.weights_bytes
-        if self.records is None or ram_bytes < _WORTH_REPACKING_BYTES:
+        would_copy = repacked_bytes(self.shape, self.planning.plan.placement)
+        if self.records is None or would_copy < _WORTH_REPACKING_BYTES:
             return
         machine = self.planning.machine
         if self.records.recall_repacking(self.shape, machine) is None:
@@ -75,12 +78,16 @@ class PlannedModel:
                 self.records.remember_repacking(self.shape, machine, pays=trial.pays)
 
     def keep_speeds(self, speeds: Speeds) -> float:
-        """Remember what was measured, for later plans; returns the best speed of writing so far."""
+        """Remember what was measured, for later plans; returns the best speed of writing so far.
+
+        What other programs have slowed down says nothing of the computer, and isn't kept.
+        """
         decode = speeds.decode_tokens_per_second
         if self.records is None:
             return decode
         machine, plan = self.planning.machine, self.planning.plan
-        prefill = speeds.prefill_tokens_per_second
-        self.records.remember_speed(self.shape, machine, plan, prefill, decode)
+        if not speeds.is_disturbed:
+            prefill = speeds.prefill_tokens_per_second
+            self.records.remember_speed(self.shape, machine, plan, prefill, decode)
         kept = self.records.recall_speed(self.shape, machine, plan.placement, plan.working)
-        return kept.best_tokens_per_second if kept else decode
+        return max(decode, kept.best_tokens_per_second if kept else 0.0)

@@ -18,6 +18,9 @@ from app.core.prompt_format import PromptFormat as PromptFormat
 from model_io.machine import Machine
 from model_io.plan import Plan, Preference
 
+DISTURBED_SHARE = 0.2
+"""When other programs use more of the processors, what is measured says little, and isn't kept."""
+
 
 class StoppedBy(StrEnum):
     """Why a reply ended."""
@@ -305,7 +308,8 @@ class Measured:
     `ram_bandwidth` is measured, in bytes per second, None where it couldn't be. `machine` is as it
     was right after; `swapped_bytes` is what the engine's process has in swap,
     `active_bytes_per_token` what one token reads of the weights, and `best_tokens_per_second` the
-    quickest writing that this machine has ever shown with this plan.
+    quickest writing that this machine has ever shown with this plan. `others_share` is what other
+    programs used of all processors meanwhile, from 0 to 1.
     """
 
     job_id: int
@@ -318,6 +322,12 @@ class Measured:
     swapped_bytes: int
     active_bytes_per_token: int
     best_tokens_per_second: float
+    others_share: float = 0.0
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether the speeds say more about other programs than about this computer."""
+        return self.others_share > DISTURBED_SHARE
 
 
 @dataclass(frozen=True, slots=True)

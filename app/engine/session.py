@@ -169,7 +169,8 @@ class Session:
             stop,
         )
         best = planned.keep_speeds(speeds)
-        planned.try_repacking()
+        if not speeds.is_disturbed:
+            planned.try_repacking()
         machine = planned.surroundings.look_anew()
         return Measured(
             job_id=request.job_id,
@@ -182,6 +183,7 @@ class Session:
             swapped_bytes=swapped_bytes(),
             active_bytes_per_token=active_bytes(planned.shape),
             best_tokens_per_second=best,
+            others_share=speeds.others_share,
         )
 
     def _build(

@@ -148,6 +148,16 @@ def _context_is_large(report: SpeedReport, around: Circumstances) -> Advice | No
     )
 
 
+def _processor_is_busy(report: SpeedReport, _: Circumstances) -> Advice | None:
+    if not report.measured.is_disturbed:
+        return None
+    share = round(100 * report.measured.others_share)
+    return Advice(
+        f"Other programs used {share} % of the processor meanwhile. Close some of "
+        "them, and measure again."
+    )
+
+
 def _slower_than_usual(report: SpeedReport, around: Circumstances) -> Advice | None:
     speed, best = report.measured.decode_tokens_per_second, report.best
     if not best or speed >= SLOW_SHARE * best:
@@ -160,6 +170,7 @@ def _slower_than_usual(report: SpeedReport, around: Circumstances) -> Advice | N
 
 _CAUSES: tuple[Callable[[SpeedReport, Circumstances], Advice | None], ...] = (
     _memory_is_short,
+    _processor_is_busy,
     _device_is_unused,
     _card_is_left_out,
     _card_has_room,

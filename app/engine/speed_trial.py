@@ -10,8 +10,11 @@ import time
 from dataclasses import dataclass
 from itertools import pairwise
 
+import psutil
+
 from app.core.errors import EngineError
 from app.engine.context import Context
+from app.engine.protocol import DISTURBED_SHARE
 from app.engine.stop_flag import StopFlag
 
 _WARM_UP_TOKENS = 4  # written ones, beside one batch of a prompt
@@ -20,12 +23,21 @@ _LEAST_TOKENS = 2
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """What was timed, and how quickly it went."""
+    """What was timed, and how quickly it went.
+
+    `others_share` is what other programs used of all processors meanwhile, from 0 to 1.
+    """
 
     prompt_tokens: int
     decode_tokens: int
     prefill_tokens_per_second: float
     decode_tokens_per_second: float
+    others_share: float
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether the figures say more about other programs than about this computer."""
+        return self.others_share > DISTURBED_SHARE
 
 
 def time_speeds(
@@ -46,11 +58,34 @@ def time_speeds(
         _time_reading(context, prompt[: context.microbatch_tokens + 1], stop)
         _time_writing(context, reply[:_WARM_UP_TOKENS], stop)
         context.forget()
+        watch = _ProcessorWatch()
         reading = _time_reading(context, prompt, stop)
         writing = _time_writing(context, reply, stop)
     finally:
         context.forget()
-    return Speeds(prompt_tokens, decode_tokens, reading, writing)
+    return Speeds(prompt_tokens, decode_tokens, reading, writing, watch.others_share())
+
+
+class _ProcessorWatch:
+    """Tells what other programs use of the processors from its beginning on."""
+
+    def __init__(self) -> None:
+        self._began = self._read()
+
+    def others_share(self) -> float:
+        """From 0 to 1."""
+        busy, idle, own = (
+            after - before for after, before in zip(self._read(), self._began, strict=True)
+        )
+        return max(0.0, busy - own) / max(busy + idle, 0.001)
+
+    @staticmethod
+    def _read() -> tuple[float, float, float]:
+        """The seconds that all processors worked and didn't, and that this process worked."""
+        times, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        return sum(times) - idle - guests, idle, own.user + own.system
 
 
 def _time_reading(context: Context, ids: list[int], stop: StopFlag) -> float:

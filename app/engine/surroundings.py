@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -25,9 +26,15 @@ _UNKNOWN = 0.0
 class Surroundings:
     """The computer, as it is whenever it is looked at."""
 
-    def __init__(self, *, uses_gpus: bool, records: Records | None = None) -> None:
-        """Without `uses_gpus` no driver is asked; `records` keep the bandwidth from run to run."""
+    def __init__(
+        self, *, uses_gpus: bool, records: Records | None = None, data: Path | None = None
+    ) -> None:
+        """Without `uses_gpus` no driver is asked; `records` keep the bandwidth from run to run.
+
+        `data` is the folder with the user's data, where modules of backends may be.
+        """
         self._uses_gpus = uses_gpus
+        self._data = data
         self._records = records
 
     def look(self) -> Machine:
@@ -49,7 +56,7 @@ class Surroundings:
     def _read(self, bandwidth: float | None) -> Machine:
         try:
             if self._uses_gpus:
-                machine = read_machine(ram_bandwidth=bandwidth or _UNKNOWN)
+                machine = read_machine(ram_bandwidth=bandwidth or _UNKNOWN, data=self._data)
             else:
                 machine = read_computer(bandwidth or _UNKNOWN)
         except NativeLibraryError as error:

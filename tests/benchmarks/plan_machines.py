@@ -14,11 +14,11 @@ import json
 import random
 import statistics
 import time
-from dataclasses import replace
 
 from model_io.machine import Device, DeviceKind, Machine, Memory
 from model_io.plan import Preference, Wish
 from model_io.planner import make_plan
+from tests.model_io.machines import enlarge
 from tests.model_io.random_models import real_shape
 from tests.model_io.test_planner import assert_not_worse, assert_whole, assert_within_budget
 
@@ -53,25 +53,9 @@ def check(machine: Machine, preference: Preference, draw: random.Random) -> tupl
     if plan.fits:
         assert_within_budget(plan, machine)
         assert_whole(plan, next(shape for shape in SHAPES if shape.quant == plan.quant))
-    assert_not_worse(machine, enlarge(machine, draw), preference)
+    place, more_bytes = draw.randrange(len(machine.devices) + 1), int(2 ** draw.uniform(20, 36))
+    assert_not_worse(machine, enlarge(machine, place, more_bytes), preference)
     return milliseconds, plan.fits
-
-
-def enlarge(machine: Machine, draw: random.Random) -> Machine:
-    """The same with more memory, free, on one of its devices or of its own."""
-    place = draw.randrange(len(machine.devices) + 1)
-    more_bytes = int(2 ** draw.uniform(20, 36))
-    if place == len(machine.devices):
-        free_bytes = machine.ram.free_bytes + more_bytes
-        return replace(machine, ram=replace(machine.ram, free_bytes=free_bytes))
-    devices = list(machine.devices)
-    device = devices[place]
-    devices[place] = replace(
-        device,
-        total_bytes=device.total_bytes + more_bytes,
-        free_bytes=device.free_bytes + more_bytes,
-    )
-    return replace(machine, devices=tuple(devices))
 
 
 def main() -> None:

@@ -6,20 +6,24 @@ On Mesa's software driver, which reports a memory of 2 GiB.
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import sentencepiece
+from llama_cpp import _utils
 
 from app.core.paths import resources
 from app.engine.client import EngineClient
 from app.engine.load_report import is_on
 from app.engine.protocol import (
     EngineParameters,
+    Failed,
     Finished,
     Generate,
     Load,
@@ -31,6 +35,7 @@ from app.engine.protocol import (
     Sampling,
     TextGenerated,
 )
+from model_io.child import start_child
 from model_io.convert import convert
 from model_io.memory import Placement, Working
 from tests import vulkan
@@ -69,6 +74,8 @@ def two_devices() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         vulkan.use_software_driver(patch, devices=2)
         yield
+    for file in (_utils.outnull_file, _utils.errnull_file):  # which llama_cpp leaves open
+        file.close()
 
 
 @pytest.fixture(scope="module")
@@ -197,10 +204,16 @@ def test_the_engine_uses_a_device_and_says_so(
 def test_a_model_that_does_not_fit_is_loaded_by_stepping_down(
     engine: EngineClient, tmp_path: Path
 ) -> None:
-    """A cache that the device can't hold: the driver says no, and nothing aborts."""
+    """A device that has less than it says: the driver says no, and nothing aborts.
+
+    The software device takes its memory from the process, so the process is held to a limit.
+    """
     path = write_toy_model(tmp_path / "toy.gguf")
-    too_large = plan_on([FIRST], Placement((2,)), Working(4_500_000, 32))
-    loaded, plans = load(engine, path, plan=too_large)
+    load(engine, path, context_tokens=512, microbatch_tokens=32)
+    size_bytes = psutil.Process(engine.process_id).memory_info().vms
+    resource.prlimit(engine.process_id, resource.RLIMIT_AS, (size_bytes + 320 * MB,) * 2)
+    too_large = plan_on([FIRST], Placement((2,)), Working(900_000, 32))  # a cache of 440 MiB
+    loaded, plans = load(engine, path, plan=too_large, microbatch_tokens=32)
 
     assert plans[0].plan == too_large
     assert 2 <= len(plans) <= 6
@@ -208,6 +221,25 @@ def test_a_model_that_does_not_fit_is_loaded_by_stepping_down(
     assert "did not fit as planned" in loaded.model.steps[0]
     assert loaded.model.plan == plans[-1].plan
     assert ask(engine, "Hi")
+
+
+def test_a_plan_that_ends_the_engine_is_gone_below(tmp_path: Path) -> None:
+    """A cache tensor that the driver can't bind ends the process; the next one begins lower."""
+    path = write_toy_model(tmp_path / "toy.gguf")
+    deadly = plan_on([FIRST], Placement((2,)), Working(4_500_000, 32))
+    with EngineClient.start(tmp_path / "first.log") as engine:
+        engine.send(Load(1, EngineParameters(str(path), plan=deadly)))
+        chosen, *_, failed = engine.events()
+    assert isinstance(chosen, PlanChosen)
+    assert isinstance(failed, Failed)
+    assert failed.fatal
+    with EngineClient.start(tmp_path / "second.log") as engine:
+        wanted = {"plan": deadly, "failed_plans": (chosen.plan,), "microbatch_tokens": 32}
+        loaded, _ = load(engine, path, **wanted)
+
+        assert ask(engine, "Hi")
+    assert len(loaded.model.steps) == 1
+    assert loaded.model.context_tokens < 4_500_000
 
 
 def test_a_device_that_is_gone_costs_a_sentence(
@@ -240,9 +272,10 @@ def test_a_module_of_another_version_is_refused_by_name(
     facts = json.loads(vulkan.MODULE.with_suffix(".json").read_text())
     module.with_suffix(".json").write_text(json.dumps({**facts, "ggml": "0.9.9"}))
     monkeypatch.setenv("OCTET_BACKENDS", str(folder))
-    monkeypatch.setattr("tests.vulkan.FOLDER", folder)
-    with EngineClient.start(tmp_path / "engine.log") as engine:
+    child = start_child("tests.end_to_end.lone_backends", tmp_path / "engine.log")
+    with EngineClient(child) as engine:
         loaded, _ = load(engine, models["demo"])
 
         assert ask(engine, QUESTIONS[0])
+    assert loaded.model.device == "CPU"
     assert any("was built for ggml 0.9.9" in line for line in loaded.model.problems)

@@ -98,3 +98,18 @@ def listed_machines() -> dict[str, Machine]:
             else:
                 machines[f"{name}, 64 GB RAM"] = pc(64, card(name, size, bandwidth=bandwidth))
     return machines
+
+
+def enlarge(machine: Machine, place: int, more_bytes: int) -> Machine:
+    """The same with more memory, all of it free, on its device number `place` or else its own."""
+    if place >= len(machine.devices):
+        free_bytes = machine.ram.free_bytes + more_bytes
+        return replace(machine, ram=replace(machine.ram, free_bytes=free_bytes))
+    devices = list(machine.devices)
+    device = devices[place]
+    devices[place] = replace(
+        device,
+        total_bytes=device.total_bytes + more_bytes,
+        free_bytes=device.free_bytes + more_bytes,
+    )
+    return replace(machine, devices=tuple(devices))

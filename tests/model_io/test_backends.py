@@ -107,24 +107,46 @@ def test_bytes_that_are_no_library_are_refused(load: Load, tmp_path: Path) -> No
     assert problem.is_worth_a_notice
 
 
+@pytest.fixture
+def lack(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes every library that is opened from now on want one that is not there."""
+
+    def lack_library(name: str) -> None:
+        def open_library(path: str) -> None:
+            raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+        monkeypatch.setattr(ctypes, "CDLL", open_library)
+
+    return lack_library
+
+
 def test_a_machine_without_a_driver_gets_no_notice(
-    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    load: Load, tmp_path: Path, lack: Callable[[str], None]
 ) -> None:
     """The module came with Octet, and a computer without a card has no Vulkan."""
-
-    def open_library(path: str) -> None:
-        raise OSError("libvulkan.so.1: cannot open shared object file: No such file or directory")
-
-    monkeypatch.setattr(ctypes, "CDLL", open_library)
     path = put_module(tmp_path / "one")
     put_module(tmp_path / "two")
+    lack("libvulkan.so.1")
 
     (problem,) = load(tmp_path / "one", tmp_path / "two")
 
-    assert (str(problem), problem.is_worth_a_notice) == (
-        f"Vulkan: no driver found ({path}).",
-        False,
-    )
+    assert str(problem) == f"Vulkan: no driver found ({path})."
+    assert not problem.is_worth_a_notice
+
+
+def test_a_missing_library_is_named(
+    load: Load, tmp_path: Path, lack: Callable[[str], None]
+) -> None:
+    """As CUDA's, when the module was made on another computer."""
+    put_module(tmp_path)
+    lack("libcublas.so.13")
+
+    (problem,) = load(tmp_path)
+
+    assert (
+        "needs libcublas.so.13, which this computer lacks; "
+        "install that, or build the module again with packaging/backends/vulkan."
+    ) in str(problem)
 
 
 def test_a_backend_of_the_library_itself_is_left_alone(

@@ -18,7 +18,7 @@ from model_io.plan_search import BEARABLE, CLASS_LIMITS, Search
 from model_io.planner import make_plan, place
 from model_io.records import Records
 from model_io.speed import HIGH, LOW
-from tests.model_io.machines import GB, card, listed_machines, mac, pc, usual_machines
+from tests.model_io.machines import GB, card, enlarge, listed_machines, mac, pc, usual_machines
 from tests.model_io.random_models import real_shape
 
 SHAPES = tuple(real_shape(quant) for quant in ("Q4_K_M", "Q6_K", "Q8_0"))
@@ -289,20 +289,7 @@ def test_more_memory_is_never_worse(
     machine: Machine, preference: Preference, more_mb: int, place_of_more: int
 ) -> None:
     """More free memory anywhere never gives a plan of a lower rank."""
-    more_bytes = more_mb * 2**20
-    if place_of_more < len(machine.devices):
-        devices = list(machine.devices)
-        device = devices[place_of_more]
-        devices[place_of_more] = replace(
-            device,
-            total_bytes=device.total_bytes + more_bytes,
-            free_bytes=device.free_bytes + more_bytes,
-        )
-        larger = replace(machine, devices=tuple(devices))
-    else:
-        ram = replace(machine.ram, free_bytes=machine.ram.free_bytes + more_bytes)
-        larger = replace(machine, ram=ram)
-    assert_not_worse(machine, larger, preference)
+    assert_not_worse(machine, enlarge(machine, place_of_more, more_mb * 2**20), preference)
 
 
 def assert_not_worse(machine: Machine, larger: Machine, preference: Preference) -> None:

@@ -33,6 +33,14 @@ def with_free_ram(machine: Machine, free_bytes: float) -> Machine:
     return replace(machine, ram=replace(machine.ram, free_bytes=int(free_bytes)))
 
 
+def test_other_programs_are_named() -> None:
+    """What they use of the processor explains a slow reply better than anything about it."""
+    advice = advise(report_of(plans.plan(), others_share=0.62))
+
+    assert advice.text.startswith("Other programs used 62 % of the processor meanwhile.")
+    assert "62 %" not in advise(report_of(plans.plan(), others_share=0.1)).text
+
+
 def test_swapping_comes_first() -> None:
     """What is in swap is read from the disk for every token."""
     advice = advise(report_of(plans.plan(), swapped_bytes=3 * GIB))
