@@ -35,7 +35,7 @@ def test_what_is_found_becomes_the_machine(monkeypatch: pytest.MonkeyPatch) -> N
     """With what our engine holds, and the bandwidth that was measured earlier."""
     card = FoundDevice("CUDA0", "card", "CUDA", 8 * GIB, 5 * GIB)
     monkeypatch.setattr(devices, "find_devices", lambda: [card])
-    monkeypatch.setattr(devices, "load_backends", tuple)
+    monkeypatch.setattr(devices, "load_backends", lambda data: ())
     machine = read_machine({"CUDA0": GIB}, ram_bandwidth=7e9)
     assert [device.free_bytes for device in machine.devices] == [6 * GIB]
     assert machine.ram.bandwidth == 7e9
@@ -52,6 +52,6 @@ def test_a_missing_driver_is_a_note_and_a_broken_module_a_problem(
         BackendProblem(Path("b"), "b has no driver.", is_worth_a_notice=False),
     )
     monkeypatch.setattr(devices, "find_devices", list)
-    monkeypatch.setattr(devices, "load_backends", lambda: refused)
+    monkeypatch.setattr(devices, "load_backends", lambda data: refused)
     machine = read_machine(ram_bandwidth=7e9)
     assert (machine.problems, machine.notes) == (("a is old.",), ("b has no driver.",))

@@ -41,14 +41,15 @@ def test_what_was_measured_earlier_is_not_measured_again() -> None:
 def end_the_time_when_asked(patch: pytest.MonkeyPatch) -> None:
     """A clock that stands still until the job has begun, and is far ahead then."""
     reports: list[Progress] = []
+    prepare = preparation.prepare
 
     def note(job: Job, should_stop: StopCallback) -> Iterator[Progress]:
-        for report in preparation.prepare(job, should_stop):
+        for report in prepare(job, should_stop):
             reports.append(report)
             yield report
 
-    patch.setattr(machine_search, "prepare", note)
-    patch.setattr(machine_search, "time", SimpleNamespace(monotonic=lambda: 1000 * len(reports)))
+    patch.setattr(preparation, "prepare", note)
+    patch.setattr(preparation, "time", SimpleNamespace(monotonic=lambda: 1000 * len(reports)))
 
 
 @pytest.mark.parametrize("how", ["hang", "hang_with_the_lock"])
