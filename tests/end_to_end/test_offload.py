@@ -163,8 +163,9 @@ def engine(tmp_path: Path) -> Iterator[EngineClient]:
 
 
 def load(engine: EngineClient, path: Path, **parameters: object) -> tuple[Loaded, list[PlanChosen]]:
-    """What was loaded, and the plans that were tried for it."""
-    wanted = EngineParameters(str(path), threads=2, **parameters)  # type: ignore[arg-type]
+    """What was loaded, and the plans that were tried for it; with small batches, quick here."""
+    settings = {"threads": 2, "microbatch_tokens": 64, **parameters}
+    wanted = EngineParameters(str(path), **settings)  # type: ignore[arg-type]
     engine.send(Load(engine.new_job_id(), wanted))
     events = list(engine.events())
     assert isinstance(events[-1], Loaded), events[-1]

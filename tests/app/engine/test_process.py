@@ -118,13 +118,18 @@ def test_a_plan_is_told_before_it_is_tried(
 ) -> None:
     """It is in the pipe by then: the process may die of what comes next."""
 
+    looked = threading.Event()
+
     def try_and_look(*arguments: object) -> None:
         cast(TellPlan, arguments[-1])(PLAN, ("A reason.",))
-        raise EngineError("told" if engine.poll() else "not told")
+        is_told = engine.poll()
+        looked.set()
+        raise EngineError("told" if is_told else "not told")
 
     monkeypatch.setattr(Session, "load", try_and_look)
     engine.send(Load(1, EngineParameters("x.gguf")))
 
+    assert looked.wait(20)
     assert hear(engine) == PlanChosen(1, PLAN, ("A reason.",))
     assert hear(engine) == Failed(1, "told")
 
