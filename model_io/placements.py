@@ -35,9 +35,12 @@ def find_placements(
     all experts stay there. Every device's share is within its room.
     """
     search = _Search(shape, working, rooms)
-    if takes_experts and not whole_layers:
-        yield from search.divided()
-    if shape.experts and not whole_layers:
+    divided = list(search.divided()) if takes_experts and not whole_layers else []
+    yield from divided
+    if any(not placement.ram_experts for placement in divided):
+        return  # all of it is on the devices
+    # On several devices attention alone may be shared out better, without room for copies.
+    if shape.experts and not whole_layers and (len(rooms) > 1 or not divided):
         yield from search.attention_only()
     if takes_experts:
         yield from search.whole()

@@ -27,6 +27,7 @@ GOOD_CONTEXT, USABLE_CONTEXT = 8192, 4096
 MICROBATCH = 512
 MOST_DEVICES = 4
 _LARGE_MICROBATCHES = (1024, 2048)
+_LEAST_ROOM_BYTES = 2**27  # less than a layer and its room for computing
 _CONTEXTS = (2048, 4096, 6144, 8192, 12288, 16384, 20480, 24576, 28672, 32768)
 _MICROBATCHES = (MICROBATCH, 256, 128)
 _KV_TYPES = ("f16", "q8_0")
@@ -84,6 +85,27 @@ class Candidate:
                 return (bearable, quality, good, *comfort, *last)
 
 
+@dataclass(frozen=True, slots=True)
+class _DeviceSet:
+    """Devices that are tried together, by their places in the machine's list, or none."""
+
+    places: tuple[int, ...]
+    devices: tuple[Device, ...]
+    budget: Budget
+    pace: Pace
+
+    @property
+    def is_metal(self) -> bool:
+        """Whether no layer can be divided: Metal maps the file's range as one buffer."""
+        return any(device.kind is DeviceKind.METAL for device in self.devices)
+
+    def takes(self, shape: ModelShape) -> bool:
+        """Whether the devices compute with experts as large as those of `shape`."""
+        largest = max(shape.wide_expert_bytes + shape.down_expert_bytes)
+        limits = (device.largest_tensor_bytes for device in self.devices)
+        return all(limit is None or largest <= limit for limit in limits)
+
+
 class Search:
     """All candidates of a model on one machine."""
 
@@ -93,7 +115,9 @@ class Search:
         self._wish = wish
         self._budget = budget or budget_of(machine)
         self._pace = pace_of(machine)
-        self._device_sets = tuple(self._choose_devices()) if wish.uses_gpus else ()
+        self._processor = self._device_set(())
+        chosen = self._choose_devices() if wish.uses_gpus else ()
+        self._device_sets = tuple(self._device_set(places) for places in chosen)
 
     def best(self, shapes: Iterable[ModelShape]) -> Candidate | None:
         """The best candidate of all `shapes`; None if nothing fits."""
@@ -108,6 +132,11 @@ class Search:
             if best and preference is Preference.BALANCED and self._is_ideal(best):
                 break  # what comes now is of lower quality
         return best
+
+    def glance(self, shape: ModelShape) -> Candidate | None:
+        """About the best of one shape: no longer context than a good one is looked for."""
+        contexts = [tokens for tokens in self.contexts(shape) if tokens <= GOOD_CONTEXT]
+        return self._most_comfortable(shape, contexts or self.contexts(shape)[:1])
 
     def _best_of(self, shape: ModelShape) -> Candidate | None:
         contexts = self.contexts(shape)
@@ -157,13 +186,12 @@ class Search:
         return quickest
 
     def _quickest(self, shape: ModelShape, contexts: Sequence[int]) -> Candidate | None:
-        """The best of all ways with the longest of `contexts` that fits."""
+        """The quickest way with the longest of `contexts` that fits; of equals the best."""
         for tokens in sorted(contexts, reverse=True):
-            best: Candidate | None = None
-            for working in self._ways((tokens,)):
-                best = self._better(self._best_way(shape, working), best)
+            *others, least = self._ways((tokens,))
+            best = self._best_way(shape, least)
             if best is not None:
-                return best
+                return self._while_better(shape, reversed(others), best)
         return None
 
     def _longest(self, shape: ModelShape, contexts: Sequence[int]) -> Candidate | None:
@@ -195,33 +223,30 @@ class Search:
     def candidates(self, shape: ModelShape, working: Working) -> Iterator[Candidate]:
         """What fits with this way of working: on each choice of devices, and on none."""
         cache = shape.kv_row_bytes(working.kv_type) * working.cells * shape.layers
-        if shape.weights_bytes + cache > self._budget.capacity:
+        needed_bytes = shape.weights_bytes + cache
+        if needed_bytes > self._budget.capacity:
             return
-        for devices in self._device_sets:
-            rooms = [self._budget.devices[index] for index in devices]
-            chosen = [self._machine.devices[index] for index in devices]
+        for chosen in self._device_sets:
+            if needed_bytes > chosen.budget.capacity:
+                continue
             for placement in find_placements(
                 shape,
                 working,
-                rooms,
-                # Metal maps the file's range from its first tensor to its last as one buffer.
-                whole_layers=any(device.kind is DeviceKind.METAL for device in chosen),
-                takes_experts=all(_takes_experts(device, shape) for device in chosen),
+                chosen.budget.devices,
+                whole_layers=chosen.is_metal,
+                takes_experts=chosen.takes(shape),
             ):
-                yield from self._candidate(shape, working, placement, devices)
-        yield from self._candidate(shape, working, Placement(), ())
+                yield from self._candidate(shape, working, placement, chosen)
+        yield from self._candidate(shape, working, Placement(), self._processor)
 
     def _candidate(
-        self, shape: ModelShape, working: Working, placement: Placement, devices: tuple[int, ...]
+        self, shape: ModelShape, working: Working, placement: Placement, chosen: _DeviceSet
     ) -> Iterator[Candidate]:
         """One candidate, if there is RAM enough for it."""
         footprint = measure(shape, placement, working)
-        budget = self._budget.of(devices)
-        if budget.ram_missing_bytes(footprint) > 0:
-            return
-        pace = Pace(tuple(self._pace.devices[index] for index in devices), self._pace.ram)
-        seconds = seconds_per_token(shape, placement, working, pace)
-        yield Candidate(shape, working, placement, devices, seconds, footprint)
+        if chosen.budget.ram_missing_bytes(footprint) <= 0:
+            seconds = seconds_per_token(shape, placement, working, chosen.pace)
+            yield Candidate(shape, working, placement, chosen.places, seconds, footprint)
 
     def _ways(self, contexts: Sequence[int]) -> Iterator[Working]:
         """Ways of working, from the most comfortable to the one that takes the least."""
@@ -253,14 +278,23 @@ class Search:
             and working.microbatch_tokens >= microbatch_tokens
         )
 
+    def _device_set(self, places: tuple[int, ...]) -> _DeviceSet:
+        devices = tuple(self._machine.devices[place] for place in places)
+        pace = Pace(tuple(self._pace.devices[place] for place in places), self._pace.ram)
+        return _DeviceSet(places, devices, self._budget.of(places), pace)
+
     def _choose_devices(self) -> Iterator[tuple[int, ...]]:
         """Which devices to try together, the quickest first, and which alone.
 
         What isn't quicker than the processor is of no use, as integrated GPUs mostly aren't; and
         an integrated one beside others would slow every token down.
         """
-        devices, pace = self._machine.devices, self._pace
-        useful = [index for index in range(len(devices)) if pace.devices[index] > pace.ram]
+        devices, pace, rooms = self._machine.devices, self._pace, self._budget.devices
+        useful = [
+            index
+            for index in range(len(devices))
+            if pace.devices[index] > pace.ram and rooms[index] >= _LEAST_ROOM_BYTES
+        ]
         useful.sort(key=lambda index: -pace.devices[index])
         own = [index for index in useful if not devices[index].is_unified][:MOST_DEVICES]
         # A quick device with little room may be worth less than nothing as the first one, and a
@@ -268,8 +302,3 @@ class Search:
         for count in range(len(own), 0, -1):
             yield from (tuple(own[start : start + count]) for start in range(len(own) - count + 1))
         yield from ((index,) for index in useful if devices[index].is_unified)
-
-
-def _takes_experts(device: Device, shape: ModelShape) -> bool:
-    largest = max(shape.wide_expert_bytes + shape.down_expert_bytes)
-    return device.largest_tensor_bytes is None or largest <= device.largest_tensor_bytes

@@ -163,7 +163,7 @@ def _alternatives(
 
 
 def _alternative(shape: ModelShape, machine: Machine, wish: Wish) -> Alternative:
-    found = Search(machine, wish).best((shape,))
+    found = Search(machine, wish).glance(shape)
     if found is not None:
         speed = speed_range(found.seconds)
         context = found.working.context_tokens
