@@ -5,12 +5,15 @@ A backend that was loaded can't be unloaded, so pytest's own process must not do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gguf
+import gguf.quants
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp as native
@@ -20,10 +23,14 @@ from app.engine.loading import free_weights, load_weights, make_context
 from app.engine.model_file import check_model_file, read_shape
 from app.engine.protocol import Taken
 from model_io import backends, child
+from model_io.gguf_reader import read_header
+from model_io.gguf_writer import TensorSpec
 from model_io.memory import Placement, Working
 from model_io.native_log import NativeLog
 from model_io.plan import Plan
+from model_io.quant_types import F32
 from tests.app.engine.plans import plan_on
+from tests.model_io.small_models import entries_of, gguf_of, tensors_of
 
 Logits = npt.NDArray[np.float32]
 Placements = Mapping[str, tuple[Sequence[str], Placement]]
@@ -85,6 +92,40 @@ def try_placements(path: Path, placements: Placements, ids: Sequence[int]) -> di
             taken, logits = _run(path, plan, ids, log, PROMPT_POSITIONS)
             trials[name] = _compare(plan, taken, logits, expected)
     return trials
+
+
+def errors(path: Path, in_full: Path, ids: Sequence[int], device: str) -> dict[str, float]:
+    """How far the CPU and a device are from the same weights computed in 32 bits throughout.
+
+    The 95th percentile of the positions' largest differences; `in_full` is `write_in_full`'s.
+    """
+    child.write_log = lambda text: None
+    backends.load_backends()
+    shape = read_shape(check_model_file(str(path)))
+    whole = Placement((shape.layers,))
+    with NativeLog() as log:
+        exact = plan_on([], Placement(), WORKING, read_shape(check_model_file(str(in_full))))
+        _, truth = _run(in_full, exact, ids, log, PROMPT_POSITIONS)
+        found = {}
+        for name, plan in (
+            (ON_CPU, plan_on([], Placement(), WORKING, shape)),
+            (device, plan_on([device], whole, WORKING, shape)),
+        ):
+            _, logits = _run(path, plan, ids, log, PROMPT_POSITIONS)
+            found[name] = float(np.percentile(np.abs(logits - truth).max(axis=1), 95))
+    return found
+
+
+def write_in_full(path: Path, target: Path) -> Path:
+    """The same weights as F32, as gguf-py widens them."""
+    widened = []
+    for spec, data in tensors_of(path):
+        kind = gguf.GGMLQuantizationType(spec.type.id)
+        rows = np.frombuffer(data, np.uint8).reshape(math.prod(spec.shape[:-1]), -1)
+        values = gguf.quants.dequantize(rows, kind).astype("<f4")
+        widened.append((TensorSpec(spec.name, spec.shape, F32), values.tobytes()))
+    target.write_bytes(gguf_of(entries_of(read_header(path)), widened))
+    return target
 
 
 def greedy_ids(path: Path, prompts: Sequence[Sequence[int]]) -> list[int]:

@@ -40,7 +40,15 @@ from model_io.convert import convert
 from model_io.memory import Placement, Working
 from tests import vulkan
 from tests.app.engine.plans import plan_on
-from tests.end_to_end.offload import ON_CPU, POSITIONS, Trial, greedy_ids, try_models
+from tests.end_to_end.offload import (
+    ON_CPU,
+    POSITIONS,
+    Trial,
+    errors,
+    greedy_ids,
+    try_models,
+    write_in_full,
+)
 from tests.model_io.checkpoints import make_checkpoint
 from tests.model_io.small_models import SMALL, small_vocabulary
 from tests.toy_model import v1_vocabulary_path, write_toy_model
@@ -150,6 +158,17 @@ def test_a_device_computes_what_the_processor_does(
 def test_the_demo_says_the_same(trials: dict[str, dict[str, Trial]], placement: str) -> None:
     """The first choice at its own replies' positions is nearly always the processor's."""
     assert trials["demo"][placement].agreement >= AGREEMENT
+
+
+def test_a_device_is_nearer_to_the_weights_than_the_processor(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    """What they differ in is mostly the processor's: it quantizes what goes through the layers."""
+    in_full = write_in_full(models["demo"], tmp_path / "full.gguf")
+    ids = ids_for("demo", models["demo"])
+    found = vulkan.in_child(errors, models["demo"], in_full, ids, FIRST)
+
+    assert found[FIRST] < found[ON_CPU] / 2
 
 
 StartEngine = Callable[[], EngineClient]
