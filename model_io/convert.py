@@ -18,7 +18,7 @@ from pathlib import Path
 from model_io.assembly import assemble
 from model_io.checkpoint import Checkpoint
 from model_io.conversion_plan import ConversionPlan, plan_conversion
-from model_io.disk import check_folder, check_target
+from model_io.disk import allocated_bytes, check_folder, check_target
 from model_io.errors import OutputError
 from model_io.imatrix import read_imatrix
 from model_io.journal import Task, part_path
@@ -102,7 +102,7 @@ def plan_source(
 
 def outstanding_bytes(target: Path, plan: ConversionPlan, beside_bytes: int = 0) -> int:
     """What will still be taken up on the disk at the peak; an earlier run may have begun."""
-    return max(0, plan.file_bytes - _allocated_bytes(part_path(target))) + beside_bytes
+    return max(0, plan.file_bytes - allocated_bytes(part_path(target))) + beside_bytes
 
 
 def check_apart(target: Path, checkpoint: Checkpoint, imatrix: Path | None = None) -> None:
@@ -121,15 +121,6 @@ def _list_sources(checkpoint: Checkpoint) -> Iterator[Path]:
             for path in checkpoint.path.iterdir():
                 if path.suffix.lower() in _SOURCE_SUFFIXES or path.name == "LICENSE":
                     yield path
-
-
-def _allocated_bytes(path: Path) -> int:
-    """How much of the disk a file takes already; a sparse one takes less than its size."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0
-    return min(status.st_size, getattr(status, "st_blocks", 0) * 512)
 
 
 def processors() -> int:

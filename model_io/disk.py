@@ -46,6 +46,15 @@ def check_folder(target: Path) -> None:
         raise OutputError(folder, "can't be written to", "choose another place")
 
 
+def allocated_bytes(path: Path) -> int:
+    """How much of the disk a file takes already; a sparse one takes less than its size."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return min(status.st_size, getattr(status, "st_blocks", 0) * 512)
+
+
 def sync_folder(folder: Path) -> None:
     """Have the folder's names on the disk: a power cut must not take a finished file's away."""
     if os.name == "nt":

@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from model_io.checkpoint import Checkpoint, read_mixtral
-from model_io.disk import explain_refusal
+from model_io.disk import allocated_bytes, explain_refusal
 from model_io.errors import HubMissingError, SafetensorsError
 from model_io.file_lock import lock_for
 from model_io.hub import Hub, HubFile, Repository
@@ -87,16 +87,30 @@ def open_hub(text: str, target: Path, should_stop: StopCallback) -> Iterator[Ope
 @contextmanager
 def _hold(folder: Path, target: Path) -> Iterator[None]:
     """Keep the folder for this process; at the end remove it if there is nothing to go on from."""
-    folder.mkdir(exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _lock(folder, target)
     try:
-        lock_for(descriptor, target)
-        try:
-            yield
-        finally:
-            if not journal_path(target).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+        yield
     finally:
+        if not journal_path(target).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _lock(folder: Path, target: Path) -> int:
+    """An open file in the folder that stands for it, locked. Raises BusyError."""
+    path = folder / "lock"
+    while True:
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            lock_for(descriptor, target)
+            # Whoever had the lock may have removed the folder, with this file in it, at its end.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 
@@ -177,8 +191,12 @@ def _shard(repository: Repository, path: Path) -> Shard:
 
 
 def _window_bytes(shards: list[Shard]) -> int:
+    """What two shards will still take up at the most; an earlier run may have left some."""
     sizes = [shard.size_bytes for shard in shards]
-    return max((one + other for one, other in pairwise(sizes)), default=sizes[0])
+    most = max((one + other for one, other in pairwise(sizes)), default=sizes[0])
+    names = tuple(shard.path.name for shard in shards)
+    left = (path for path in shards[0].path.parent.iterdir() if path.name.startswith(names))
+    return max(0, most - sum(map(allocated_bytes, left)))
 
 
 class _LinkMeter:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from model_io import connection, file_lock
+from model_io import connection, file_lock, hub_source
 from model_io.convert import Conversion, convert
 from model_io.errors import (
     BusyError,
@@ -22,6 +24,7 @@ from model_io.forecast import forecast
 from model_io.hub_source import downloads_path
 from model_io.journal import journal_path, part_path
 from model_io.progress import Cancelled, Progress
+from model_io.shard_window import Shard
 from tests.hub_server import (
     Content,
     Cut,
@@ -307,3 +310,25 @@ def test_a_second_converter_is_refused_before_it_fetches(
 
     convert(SOURCE, "Q8_0", tmp_path / "out.gguf", jobs=1, on_progress=try_too)
     assert len(refusals) == 1
+
+
+def test_shards_that_are_there_need_no_room_again(tmp_path: Path) -> None:
+    """Of an earlier run, whole or in part."""
+    shards = [Shard(tmp_path / name, 1_000_000, "") for name in SHARDS]
+    assert hub_source._window_bytes(shards) == 2_000_000
+    (tmp_path / SHARDS[1]).write_bytes(bytes(1_000_000))
+    (tmp_path / f"{SHARDS[2]}.part").write_bytes(bytes(400_000))
+    assert hub_source._window_bytes(shards) == pytest.approx(600_000, abs=8192)
+
+
+def test_a_folder_that_went_away_with_its_lock_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner removed it at its end, while this process waited for the lock in it."""
+    target = tmp_path / "out.gguf"
+    folder = downloads_path(target)
+    waits = iter([lambda: shutil.rmtree(folder), lambda: None])
+    monkeypatch.setattr(hub_source, "lock_for", lambda descriptor, path: next(waits)())
+    descriptor = hub_source._lock(folder, target)
+    assert os.path.samestat(os.fstat(descriptor), (folder / "lock").stat())
+    os.close(descriptor)
