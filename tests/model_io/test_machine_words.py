@@ -53,6 +53,7 @@ def test_the_values_are_bytes_with_their_units() -> None:
         "swap_total_bytes": 8 * GIB,
         "swap_free_bytes": 4 * GIB,
         "bandwidth_bytes_per_second": 51.4e9,
+        "largest_tensor_bytes": None,
     }
     assert values["devices"][1] == {
         "name": "Vulkan10",
@@ -62,6 +63,7 @@ def test_the_values_are_bytes_with_their_units() -> None:
         "free_bytes": 30 * GIB,
         "is_unified": True,
         "bandwidth_bytes_per_second": None,
+        "largest_tensor_bytes": None,
     }
     assert (values["processor"], values["physical_cores"]) == ("Processor Z", 8)
     assert (values["problems"], values["notes"]) == (
@@ -81,4 +83,5 @@ def test_the_processor_is_the_last_device() -> None:
         "free_bytes": 48 * GIB,
         "is_unified": True,
         "bandwidth_bytes_per_second": 51.4e9,
+        "largest_tensor_bytes": None,
     }
