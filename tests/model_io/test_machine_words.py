@@ -53,7 +53,6 @@ def test_the_values_are_bytes_with_their_units() -> None:
         "swap_total_bytes": 8 * GIB,
         "swap_free_bytes": 4 * GIB,
         "bandwidth_bytes_per_second": 51.4e9,
-        "largest_tensor_bytes": None,
     }
     assert values["devices"][1] == {
         "name": "Vulkan10",
