@@ -12,9 +12,10 @@ from typing import Any
 
 from model_io import ggml
 from model_io.errors import MissingDeviceError
-from model_io.memory import Placement
+from model_io.memory import Placement, Working
 
 _MATCHES_NOTHING = b"^none$"
+_KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml.h: enum ggml_type
 
 
 class _Override(ctypes.Structure):
@@ -44,6 +45,20 @@ class Placing:
             parameters.tensor_split = ctypes.cast(self._split, pointer)
         if self._overrides is not None:
             parameters.tensor_buft_overrides = ctypes.addressof(self._overrides)
+
+
+def context_parameters(working: Working) -> Any:  # noqa: ANN401  ctypes
+    """`llama_context_params` for working so, the logits of one token at a time.
+
+    Simulated and real loads begin with these, so that what was promised is what is made.
+    """
+    made = ggml.llama().llama_context_default_params()
+    made.n_ctx = working.context_tokens
+    made.n_batch = made.n_ubatch = working.microbatch_tokens
+    made.n_outputs_max = 1
+    made.flash_attn_type = int(working.flash_attention)  # on or off; llama.cpp's own is auto
+    made.type_k = made.type_v = _KV_TYPES[working.kv_type]
+    return made
 
 
 def find_device(name: str) -> int:

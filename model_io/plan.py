@@ -96,6 +96,11 @@ class Plan:
         return self.ram.total_bytes
 
     @property
+    def mapped_bytes(self) -> int:
+        """The weights in RAM that are pages of the file, which the system may drop."""
+        return self.ram.weights_bytes if self.uses_mmap and not self.repacks else 0
+
+    @property
     def reason(self) -> str:
         """Why it is this plan, in one sentence."""
         return self.reasons[0]

@@ -21,10 +21,9 @@ from model_io import ggml
 from model_io.memory import Placement, Working
 from model_io.model_config import MixtralConfig
 from model_io.model_shape import MIXTRAL, ModelShape, shape_of_config
-from model_io.placing import Placing
+from model_io.placing import Placing, context_parameters
 from model_io.quant_types import QUANTS
 from model_io.random_weights import write_random_model
-from model_io.simulation import context_parameters
 
 _WORKING = Working(512, 256)
 _VOCABULARY, _FEED_FORWARD = 512, 1792
@@ -109,7 +108,7 @@ def _context(path: Path, threads: int, *, repacks: bool = False) -> Iterator[Any
     if not model:
         raise OSError("llama.cpp can't load the layer")
     try:
-        made = context_parameters(Placement(), _WORKING)
+        made = context_parameters(_WORKING)
         made.n_outputs_max = _WORKING.microbatch_tokens  # the layer's work is done for all then
         made.n_threads = made.n_threads_batch = threads
         context = native.llama_init_from_model(model, made)

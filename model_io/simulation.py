@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from model_io import ggml
 from model_io.buffer_lines import read_buffers
@@ -22,9 +21,7 @@ from model_io.errors import SimulationError
 from model_io.memory import Placement, Working
 from model_io.model_shape import ModelShape
 from model_io.native_log import NativeLog
-from model_io.placing import Placing
-
-_KV_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml.h: enum ggml_type
+from model_io.placing import Placing, context_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +83,11 @@ def _run(metadata: int, placing: Placing, placement: Placement, working: Working
     if not model:
         raise SimulationError("the plan", "is refused by llama.cpp", "choose another one")
     try:
-        context = native.llama_init_from_model(model, context_parameters(placement, working))
+        wanted = context_parameters(working)
+        wanted.op_offload = placement.offloads_prompts
+        context = native.llama_init_from_model(model, wanted)
         if not context:
             raise SimulationError("the plan", "is refused by llama.cpp", "choose a smaller context")
         native.llama_free(context)
     finally:
         native.llama_model_free(model)
-
-
-def context_parameters(placement: Placement, working: Working) -> Any:  # noqa: ANN401  ctypes
-    """`llama_context_params` for working so, the logits of one token at a time."""
-    made = ggml.llama().llama_context_default_params()
-    made.n_ctx = working.context_tokens
-    made.n_batch = made.n_ubatch = working.microbatch_tokens
-    made.n_outputs_max = 1
-    made.flash_attn_type = int(working.flash_attention)
-    made.type_k = made.type_v = _KV_TYPES[working.kv_type]
-    made.op_offload = placement.offloads_prompts
-    return made

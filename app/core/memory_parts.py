@@ -132,9 +132,7 @@ def _divide_ram(
         parts = _fold_embeddings(parts)
     ours = 0
     if is_loaded:
-        # Pages of a mapped file are free to the system, which drops them when it needs to.
-        is_mapped = plan.uses_mmap and not plan.repacks
-        ours = plan.ram.total_bytes - (plan.ram.weights_bytes if is_mapped else 0)
+        ours = plan.ram_bytes - plan.mapped_bytes
         ours += sum(part.size_bytes for part in shared)
     other = ram.total_bytes - ram.free_bytes - ours
     return _divide(RAM, ram.total_bytes, other, _merge(parts, shared), is_ram=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from app.engine.protocol import EngineParameters
 from model_io.errors import MissingDeviceError
 from model_io.gguf_parts import GGUFModel
 from model_io.memory import Placement, Working
-from model_io.placing import Placing, honours_abort
+from model_io.placing import Placing, context_parameters, honours_abort
 from model_io.plan import Plan
 from model_io.processor import physical_cores
 
@@ -34,11 +35,6 @@ CHUNK_SECONDS = 0.5
 _WORTHWHILE_SHARE = 0.7
 """Half a batch that takes more of the time than this isn't worth it: the experts are the work."""
 
-_KV_TYPES = {
-    "f16": native.GGML_TYPE_F16,
-    "q8_0": native.GGML_TYPE_Q8_0,
-    "q4_0": native.GGML_TYPE_Q4_0,
-}
 _PROBE_TOKENS = 64
 _PROBE_SECONDS = 0.2
 _PROBE_OPERATIONS = 40  # more than a layer of Mixtral has: its experts have to be among them
@@ -168,14 +164,10 @@ def _new_context(
     offloads_prompts: bool,
     outputs: int = 1,
 ) -> Any:  # noqa: ANN401
-    made = native.llama_context_default_params()
-    made.n_ctx = working.context_tokens
-    made.n_batch = made.n_ubatch = microbatch_tokens
+    made = context_parameters(replace(working, microbatch_tokens=microbatch_tokens))
+    made.op_offload = offloads_prompts
     made.n_outputs_max = outputs
     made.n_threads = made.n_threads_batch = threads
-    made.flash_attn_type = 1 if working.flash_attention else 0  # 1 is on; llama.cpp's own is auto
-    made.type_k = made.type_v = _KV_TYPES[working.kv_type]
-    made.op_offload = offloads_prompts
     made.no_perf = True
     pointer = native.llama_init_from_model(model, made)
     if pointer is None:

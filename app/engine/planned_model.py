@@ -56,10 +56,9 @@ class PlannedModel:
         """Let other programs know what is taken now."""
         if self._folder is not None:
             plan = self.planning.plan
-            # A mapped file's pages are the system's to take back; it counts them as free.
-            ram = plan.ram.total_bytes - (plan.ram.weights_bytes if plan.uses_mmap else 0)
             held = {device.name: device.total_bytes for device in plan.devices}
-            note_holdings(self._folder, held | {RAM: ram})
+            # The system counts a mapped file's pages as free.
+            note_holdings(self._folder, held | {RAM: plan.ram_bytes - plan.mapped_bytes})
 
     def leave(self) -> None:
         """Nothing is taken any more."""

@@ -145,7 +145,12 @@ class Planning:
         return _without_flash_attention(plan, self._shape)
 
     def _check_copies(self) -> None:
-        """Refuse a forced second copy of the weights that only makes the system end the process."""
+        """Refuse a forced second copy of the weights that only makes the system end the process.
+
+        One that the plan itself has chosen is in its figures.
+        """
+        if not self._parameters.repacks:
+            return
         plan, free_bytes = self.plan, self.machine.ram.free_bytes
         needed_bytes = plan.ram.total_bytes + plan.ram.weights_bytes
         if plan.repacks and plan.uses_mmap and needed_bytes > free_bytes:

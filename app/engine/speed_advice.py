@@ -65,8 +65,7 @@ def advise(report: SpeedReport, circumstances: Circumstances | None = None) -> A
 def _memory_is_short(report: SpeedReport, _: Circumstances) -> Advice | None:
     """Pages of the model are in swap, or read from the disk again and again."""
     plan, measured = report.plan, report.measured
-    mapped = plan.ram.weights_bytes if plan.uses_mmap and not plan.repacks else 0
-    unread = mapped - measured.machine.ram.free_bytes
+    unread = plan.mapped_bytes - measured.machine.ram.free_bytes
     if measured.swapped_bytes > max(SWAP_BYTES, unread):
         return Advice(
             f"Other programs hold the RAM: {gigabytes(measured.swapped_bytes)} of the engine are "

@@ -24,8 +24,7 @@ def load(
     from model_io.backends import load_backends
     from model_io.buffer_lines import read_buffers
     from model_io.native_log import NativeLog
-    from model_io.placing import Placing
-    from model_io.simulation import context_parameters
+    from model_io.placing import Placing, context_parameters
 
     if devices:
         load_backends()
@@ -39,7 +38,9 @@ def load(
         parameters.load_mode = modes[uses_mmap]
         model = native.llama_model_load_from_file(os.fsencode(path), parameters)
         assert model, lines
-        context = native.llama_init_from_model(model, context_parameters(placement, working))
+        wanted = context_parameters(working)
+        wanted.op_offload = placement.offloads_prompts
+        context = native.llama_init_from_model(model, wanted)
         assert context, lines
         native.llama_free(context)
         native.llama_model_free(model)

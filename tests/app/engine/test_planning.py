@@ -89,6 +89,17 @@ def test_a_copy_that_does_not_fit_is_refused() -> None:
         planning(machine, repacks=True)
 
 
+def test_the_plans_own_copy_is_counted_once(tmp_path: Path) -> None:
+    """Its figures have it already; there is no room for a third."""
+    machine = replace(MACHINE, devices=(), ram=Memory(72 * GB, 68 * GB))
+    records = Records(tmp_path / "measurements.json")
+    records.remember_repacking(SHAPE, machine, pays=True)
+    plan = planning(machine, records).plan
+
+    assert plan.repacks
+    assert plan.ram_bytes + plan.ram.weights_bytes > machine.ram.free_bytes
+
+
 def test_what_does_not_fit_is_told() -> None:
     """With what is missing; nothing is tried."""
     with pytest.raises(EngineError, match="GB"):
