@@ -7,7 +7,8 @@ Knows nothing of the disk, of prompts or of windows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -46,6 +47,23 @@ class ReplyFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file whose text goes with a user's message.
+
+    Attributes:
+        name: the file's name, without its folder.
+        text: what the model reads of it.
+        file_bytes: the size of the file itself; 0 if unknown.
+        is_cut: `text` is only the beginning, since the user had the rest left out.
+    """
+
+    name: str
+    text: str
+    file_bytes: int = 0
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One node of a conversation's tree.
 
@@ -55,8 +73,13 @@ class Message:
         token_ids: the ids that the model produced for this reply, without the end token;
             empty for users' messages and for texts that were edited or imported.
         vocabulary_hash: of the model that produced `token_ids`; ids are only reused with it.
-        version, version_count: 1-based place among the siblings, and how many there are.
+        version, version_count: 1-based place among the siblings, and how many there are; those in
+            the bin don't count.
         created_at: seconds since the epoch.
+        attachments: files that the user sent with the text.
+        is_pinned: it stays in the prompt when older turns are left out.
+        is_edited: the user wrote this version of a reply.
+        deleted_at: seconds since the epoch; in the bin since then, None for all that is shown.
     """
 
     message_id: int
@@ -72,20 +95,66 @@ class Message:
     version: int = 1
     version_count: int = 1
     created_at: float = 0.0
+    attachments: tuple[Attachment, ...] = ()
+    is_pinned: bool = False
+    is_edited: bool = False
+    deleted_at: float | None = None
+
+
+PRIVATE_FIRST_ID = 3 << 29
+"""Ids from here on belong to chats that are never written to the disk; this one is the private
+chat that has no message yet, as 0 is the ordinary one. Qt's signals carry 32 bits."""
+
+
+def is_private_id(conversation_id: int) -> bool:
+    """Whether that chat lives in memory alone."""
+    return conversation_id >= PRIVATE_FIRST_ID
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
-    """A line of the conversation list. `changed_at` in seconds since the epoch."""
+    """A line of the conversation list. `changed_at` in seconds since the epoch.
+
+    `folder` is the name of the folder that the chat lies in, empty for none.
+    """
 
     conversation_id: int
     title: str
     changed_at: float
+    is_pinned: bool = False
+    folder: str = ""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the chat is never written to the disk."""
+        return is_private_id(self.conversation_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation as it is shown: its summary and the branch that is open, root first."""
+    """A conversation as it is shown: its summary and the branch that is open, root first.
+
+    `options` are the settings that hold in this chat alone, by the names of the settings' table.
+    """
 
     summary: ConversationSummary
     branch: tuple[Message, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTree:
+    """A whole conversation with all its branches, as it is exported, imported and forked.
+
+    Attributes:
+        messages: parents before their children, siblings in the order of their versions. Their
+            ids count within this tree; `version` and `version_count` are of no meaning here.
+        shown_leaf_id: the last message of the branch that is shown; 0 for an empty chat.
+        created_at: seconds since the epoch.
+    """
+
+    summary: ConversationSummary
+    messages: tuple[Message, ...] = ()
+    shown_leaf_id: int = 0
+    created_at: float = 0.0
+    options: Mapping[str, object] = field(default_factory=dict)
