@@ -1,62 +1,213 @@
 """Markdown that grows: only its last block is parsed again, what stands before it is settled.
 
-A long list settles item by item, so a flush costs the same at the end of a reply as at its
-beginning. Knows nothing of widgets.
+A long list settles item by item and a block of code takes its lines without the parser, so a flush
+costs the same at the end of a reply as at its beginning. Knows nothing of widgets.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from markdown_it import MarkdownIt
 
-from app.ui.markdown import Block, parse_parts, with_plain_line_ends
+from app.ui.markdown import (
+    Block,
+    CodeBlock,
+    Part,
+    References,
+    parse_parts,
+    with_plain_line_ends,
+)
 
 # The beginnings of lines that may still become a marker, a fence, a rule or an underline.
 _UNDECIDED = re.compile(r"[ >]*(\d{1,9}[.)]?|[-*+_#=`~|>: ]*)$")
 _TABLE_HEAD = re.compile(r"(?:^|\n\n)(\|[^\n]*(?:\n[|\-: ]*)?)$")
+_PLAIN_FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What an append changed: blocks that are final now, and those that may still change."""
+    """What an append changed: blocks that are final now, and those that may still change.
+
+    `mended` holds settled blocks, by their number from the first on, that turned out to be others:
+    the address of a link came only after them. Never more than at the end of the text.
+    """
 
     settled: tuple[Block, ...]
     open: tuple[Block, ...]
+    mended: tuple[tuple[int, Block], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Text that was settled with brackets in it, and where its blocks begin."""
+
+    text: str
+    first_number: int | None
+    first_block: int
+    known: int  # so many addresses were known by then; -1: others that may have changed
+
+
+@dataclass(slots=True)
+class _Fence:
+    """A block of code at the top level whose fence is open: its lines need no parser."""
+
+    marks: str
+    language: str
+    lines: list[str] = field(default_factory=list)
+
+    def take(self, tail: str) -> tuple[str, bool]:
+        """Take the whole lines of `tail`; returns what is left, and whether the fence closed."""
+        *whole, rest = tail.split("\n")
+        for index, line in enumerate(whole):
+            if self._closes(line):
+                return "\n".join((*whole[index + 1 :], rest)), True
+            self.lines.append(line)
+        return rest, False
+
+    def block(self, rest: str, *, is_open: bool) -> CodeBlock:
+        """The code so far; `rest` is a line that isn't whole yet."""
+        lines = [*self.lines, rest] if rest else self.lines
+        return CodeBlock("\n".join(lines), self.language, is_open)
+
+    def shown_of(self, rest: str) -> str:
+        """What can be shown of a line that may still become the closing fence."""
+        return "" if not rest.strip(" " + self.marks[0]) else rest
+
+    def _closes(self, line: str) -> bool:
+        marks = line.strip(" \t")
+        indent = len(line) - len(line.lstrip(" "))
+        is_long = len(marks) >= len(self.marks)
+        return indent < 4 and is_long and not marks.strip(self.marks[0]) and line[0] != "\t"
 
 
 class GrowingMarkdown:
-    """Takes text in pieces. All `Growth.settled` and the last `open` are the whole."""
+    """Takes text in pieces. All `Growth.settled`, as mended, and the last `open` are the whole."""
 
     def __init__(self, parser: MarkdownIt) -> None:
         self._parser = parser
         self._tail = ""
+        self._held = ""  # a carriage return whose line feed may still come
         self._first_number: int | None = None
+        self._references: References = {}
+        self._bracketed: list[_Settled] = []
+        self._block_count = 0
+        self._fence: _Fence | None = None
 
     def append(self, text: str) -> Growth:
         """Add text and parse the tail."""
-        self._tail += with_plain_line_ends(text)
-        return self._parse(self._tail[: _shown_length(self._tail)], is_growing=True)
+        text = self._held + text
+        self._held = "\r" if text.endswith("\r") else ""
+        self._tail += with_plain_line_ends(text.removesuffix("\r"))
+        settled: list[Block] = []
+        if not self._grow_fence(settled) and self._fence is not None:
+            rest = self._fence.shown_of(self._tail)
+            return Growth((), (self._fence.block(rest, is_open=True),))
+        growth = self._parse(self._tail[: _shown_length(self._tail)])
+        self._block_count += len(growth.settled)
+        self._look_for_fence(growth.open)
+        return replace(growth, settled=(*settled, *growth.settled))
 
     def finish(self) -> Growth:
         """Nothing comes any more: nothing is held back."""
-        growth = self._parse(self._tail, is_growing=False)
+        settled: list[Block] = []
+        self._tail += with_plain_line_ends(self._held)
+        self._held = ""
+        if self._fence is not None:
+            self._end_fence(settled)
+        self._references = found = dict(self._references)
+        parts = parse_parts(self._parser, self._tail, self._first_number, found)
+        settled += (block for part in parts for block in part.blocks)
         self._tail = ""
-        return Growth((*growth.settled, *growth.open), ())
+        return Growth(tuple(settled), (), tuple(self._mended()))
 
-    def _parse(self, shown: str, *, is_growing: bool) -> Growth:
-        text = close_marks(shown) if is_growing else shown
-        parts = parse_parts(self._parser, text, self._first_number)
-        settled = tuple(block for part in parts[:-1] for block in part.blocks)
-        open_blocks = parts[-1].blocks if parts else ()
-        if len(parts) > 1:
-            self._drop_lines(parts[-1].line)
-            self._first_number = parts[-1].number
-        return Growth(settled, open_blocks)
+    # --- code --------------------------------------------------------------------------------
 
-    def _drop_lines(self, count: int) -> None:
-        self._tail = "\n".join(self._tail.split("\n")[count:])
+    def _look_for_fence(self, blocks: tuple[Block, ...]) -> None:
+        """Take the code over from the parser, if the tail is nothing but an open block of code."""
+        head = _PLAIN_FENCE.match(self._tail)
+        if head is None or len(blocks) != 1:
+            return
+        block = blocks[0]
+        if isinstance(block, CodeBlock) and block.is_open and not block.levels:
+            self._fence = _Fence(head.group(1), block.language)
+            self._tail = self._fence.take(self._tail[head.end() :])[0]
+            self._first_number = None
+
+    def _grow_fence(self, settled: list[Block]) -> bool:
+        """Give the open block of code its lines; whether it closed."""
+        fence = self._fence
+        if fence is None:
+            return True
+        self._tail, is_closed = fence.take(self._tail)
+        if is_closed:
+            settled.append(fence.block("", is_open=False))
+            self._block_count += 1
+            self._fence = None
+        return is_closed
+
+    def _end_fence(self, settled: list[Block]) -> None:
+        """The text ends, and perhaps the fence with it; spaces alone are no last line."""
+        if not self._tail.endswith("\n"):
+            self._tail = self._tail + "\n" if self._tail.strip(" \t") else ""
+        if not self._grow_fence(settled) and self._fence is not None:
+            settled.append(self._fence.block("", is_open=True))
+            self._fence = None
+
+    # --- the rest ----------------------------------------------------------------------------
+
+    def _parse(self, shown: str) -> Growth:
+        """The parts that are followed by a line of another part can't change any more."""
+        found: References = dict(self._references)
+        parts = parse_parts(self._parser, close_marks(shown), self._first_number, found)
+        begun = _lines_that_stand(shown)
+        count = 0
+        while count + 1 < len(parts) and parts[count + 1].line < begun:
+            count += 1
+        if count:
+            self._settle(parts[count], found)
+        settled = tuple(block for part in parts[:count] for block in part.blocks)
+        return Growth(settled, tuple(block for part in parts[count:] for block in part.blocks))
+
+    def _settle(self, following: Part, found: References) -> None:
+        """Drop the text before `following`, and keep the addresses in it."""
+        lines = self._tail.split("\n")
+        text = "\n".join((*lines[: following.line], ""))
+        known = len(self._references)
+        for label, reference in found.items():
+            if reference["map"][1] <= following.line:
+                self._references.setdefault(label, reference)
+        if "[" in text:
+            has_more = len(found) > len(self._references)  # in lines that aren't settled yet
+            known = -1 if has_more else known
+            settled = _Settled(text, self._first_number, self._block_count, known)
+            self._bracketed.append(settled)
+        self._tail = "\n".join(lines[following.line :])
+        self._first_number = following.number
+
+    def _mended(self) -> Iterator[tuple[int, Block]]:
+        """Links in settled text whose addresses came after them."""
+        for settled in self._bracketed:
+            if settled.known == len(self._references):
+                continue
+            found = dict(self._references)
+            parts = parse_parts(self._parser, settled.text, settled.first_number, found)
+            blocks = (block for part in parts for block in part.blocks)
+            yield from enumerate(blocks, start=settled.first_block)
+
+
+def _lines_that_stand(text: str) -> int:
+    """How many lines, from the first, begin what they begin whatever follows.
+
+    The last one may still turn out to go on with the block above it, unless it begins with a
+    letter after an empty line.
+    """
+    count = text.count("\n")
+    line_start = text.rfind("\n") + 1
+    is_apart = text[line_start : line_start + 1].isalpha() and text[:line_start].endswith("\n\n")
+    return count + 1 if is_apart else count
 
 
 def _shown_length(tail: str) -> int:

@@ -6,9 +6,11 @@ its alt text. Knows nothing of fonts, colours or widgets.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypedDict
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -109,9 +111,29 @@ def make_parser() -> MarkdownIt:
     return parser.enable(["table", "strikethrough"])
 
 
-def parse_parts(parser: MarkdownIt, text: str, first_number: int | None = None) -> list[Part]:
-    """The parts of `text`; `first_number` is where an ordered list goes on that was cut in two."""
-    reader = _Reader(parser.parse(text), text.split("\n"))
+class Reference(TypedDict):
+    """An address that a text defines for its links; `map`: its first line, and the one after."""
+
+    title: str
+    href: str
+    map: list[int]
+
+
+References = dict[str, Reference]
+
+
+def parse_parts(
+    parser: MarkdownIt,
+    text: str,
+    first_number: int | None = None,
+    references: References | None = None,
+) -> list[Part]:
+    """The parts of `text`; `first_number` is where an ordered list goes on that was cut in two.
+
+    `references` holds addresses that are known already, and takes those that `text` defines.
+    """
+    known = {} if references is None else references
+    reader = _Reader(parser.parse(text, {"references": known}))
     return list(reader.parts(first_number))
 
 
@@ -122,16 +144,15 @@ def parse_blocks(parser: MarkdownIt, text: str) -> tuple[Block, ...]:
 
 
 def with_plain_line_ends(text: str) -> str:
-    """The text as the parser counts its lines: models do write carriage returns."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """The text as the parser counts its lines: models do write carriage returns, and NUL."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 class _Reader:
     """Walks through markdown-it's flat list of tokens."""
 
-    def __init__(self, tokens: Sequence[Token], lines: Sequence[str]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
-        self._lines = lines
         self._at = 0
 
     def parts(self, first_number: int | None) -> Iterator[Part]:
@@ -148,7 +169,8 @@ class _Reader:
         """One part for each item, from the list's opening token on."""
         opening = self._next()
         ordered = opening.type == "ordered_list_open"
-        number = int(opening.attrGet("start") or 1) if ordered else 0
+        start = opening.attrGet("start")
+        number = 1 if start is None else int(start)
         if ordered and first_number is not None:
             number = first_number
         while self._peek().nesting >= 0:
@@ -205,14 +227,7 @@ class _Reader:
         if token.type == "code_block":
             return CodeBlock(code, levels=levels)
         language = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
-        return CodeBlock(code, language, not self._is_closed(token), levels)
-
-    def _is_closed(self, token: Token) -> bool:
-        """Whether the fence ends with a line of its own marks, as CommonMark 4.5 wants it."""
-        begin, end = token.map or (0, 0)
-        last = self._lines[end - 1].lstrip(" >") if end - 1 > begin else ""
-        marks = last.rstrip()
-        return len(marks) >= len(token.markup) and set(marks) == {token.markup[0]}
+        return CodeBlock(code, language, not _is_closed(token), levels)
 
     def _table(self, levels: Levels) -> TableBlock:
         rows: list[tuple[Runs, ...]] = []
@@ -238,6 +253,14 @@ class _Reader:
         return self._tokens[self._at - 1]
 
 
+def _is_closed(fence: Token) -> bool:
+    """Whether there is a line more than the opening one and those of the code."""
+    begin, end = fence.map or (0, 0)
+    code = fence.content
+    lines = code.count("\n") + (1 if code and not code.endswith("\n") else 0)
+    return end - begin - 1 > lines
+
+
 def _as_task(block: TextBlock, depth: int) -> TextBlock:
     """An item that begins with "[ ] " or "[x] " has a box for its marker."""
     if not block.runs:
@@ -253,20 +276,22 @@ def _as_task(block: TextBlock, depth: int) -> TextBlock:
 _SWITCHES = ("strong", "em", "s")
 
 
-def _switched(style: Run, name: str, *, is_on: bool) -> Run:
-    if name == "strong":
-        return replace(style, bold=is_on)
-    return replace(style, italic=is_on) if name == "em" else replace(style, struck=is_on)
+def _with_marks(style: Run, depths: Counter[str]) -> Run:
+    """The style within so many of each mark: emphasis may stand in emphasis."""
+    bold, italic, struck = (depths[name] > 0 for name in _SWITCHES)
+    return replace(style, bold=bold, italic=italic, struck=struck)
 
 
 def inline_runs(tokens: Sequence[Token]) -> Runs:
     """The runs of one inline token's children. A break that the model wrote stays a break."""
     runs: list[Run] = []
     style = Run("")
+    depths: Counter[str] = Counter()
     for token in tokens:
         name, _, end = token.type.rpartition("_")
         if name in _SWITCHES and end in ("open", "close"):
-            style = _switched(style, name, is_on=end == "open")
+            depths[name] += token.nesting
+            style = _with_marks(style, depths)
         elif name == "link":
             style = replace(style, href=str(token.attrGet("href") or "") if end == "open" else "")
         elif token.type in ("softbreak", "hardbreak"):
@@ -274,10 +299,21 @@ def inline_runs(tokens: Sequence[Token]) -> Runs:
         elif token.type == "code_inline":
             runs.append(replace(style, text=token.content, code=True))
         elif token.type == "image":
-            runs.append(replace(style, text=token.content or "image", is_image=True))
+            runs.append(replace(style, text=_alt_text(token) or "image", is_image=True))
         elif token.content:
             runs.append(replace(style, text=token.content))
     return tuple(_joined(runs))
+
+
+def _alt_text(token: Token) -> str:
+    """What stands for a picture: its alt text without marks, those of pictures within it too."""
+    pieces = []
+    for child in token.children or ():
+        if child.type in ("softbreak", "hardbreak"):
+            pieces.append(" ")
+        else:
+            pieces.append(_alt_text(child) if child.type == "image" else child.content)
+    return "".join(pieces)
 
 
 def _joined(runs: Sequence[Run]) -> Iterator[Run]:

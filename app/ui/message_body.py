@@ -73,6 +73,11 @@ class MessageBody:
         del self._views[self._settled + len(open_blocks) :]
         self._dirty = min(self._dirty, len(self._views))
 
+    def mend(self, blocks: Sequence[tuple[int, Block]]) -> None:
+        """Blocks that were final are others after all; those that are the same stay."""
+        for index, block in blocks:
+            self._show(index, block)
+
     def lay_out(self, x: float, y: float, width: float) -> float:
         """Put the blocks into a column of `width` px at (x, y); returns the height."""
         if (x, y, width) != (self._x, self._y, self._width):

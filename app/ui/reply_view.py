@@ -162,6 +162,7 @@ class ReplyView(MessageView):
 
     def _take(self, growth: Growth) -> None:
         self.body.grow(growth.settled, growth.open)
+        self.body.mend(growth.mended)
 
     def _show_reading(self) -> None:
         """The line stands there until the first letter comes."""
