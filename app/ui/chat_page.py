@@ -9,6 +9,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QScrollArea,
     QSizePolicy,
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from app.ui.column import SCROLL_BAR, ColumnHolder, column_in
 from app.ui.composer import Composer
@@ -23,6 +25,7 @@ from app.ui.demo_banner import DemoBanner
 from app.ui.down_button import DownButton
 from app.ui.draft_edit import MOST_LINES
 from app.ui.empty_state import EmptyState
+from app.ui.find_bar import FindBar
 from app.ui.header import Header
 from app.ui.mark import MarkClock
 from app.ui.notice_bar import NoticeBar
@@ -62,6 +65,7 @@ class ChatPage(QWidget):
         super().__init__()
         self._theme = theme
         self.header = Header(theme)
+        self.find_bar = FindBar(theme)
         self.notices = NoticeBar(theme)
         self.banner = DemoBanner(theme)
         self.transcript = TranscriptView(theme, clock)
@@ -70,6 +74,7 @@ class ChatPage(QWidget):
         self.queued = QueuedLine(theme)
         self.toast = Toast(theme, self)
         self.down = DownButton(theme, self)
+        self._focus_before_find: QWidget | None = None
         self._fade = LowerFade(theme, self)
         self._stack = QStackedWidget()
         self._empty_area = self._scrolled(self.empty)
@@ -78,6 +83,7 @@ class ChatPage(QWidget):
         self._lay_parts_out()
         self.banner.hide()
         self._stack.installEventFilter(self)
+        self._connect_find()
         self.down.clicked.connect(self.transcript.scroll_to_end)
         self.transcript.follow_changed.connect(self._show_down)
         self.transcript.lines_arrived_below.connect(self._count_lines)
@@ -89,6 +95,7 @@ class ChatPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.header)
+        layout.addWidget(self.find_bar)
         layout.addWidget(ColumnHolder(theme, self.notices, above=12))
         layout.addWidget(ColumnHolder(theme, self.banner, above=12))
         layout.addWidget(self._stack, 1)
@@ -109,7 +116,36 @@ class ChatPage(QWidget):
     def show_messages(self, has_messages: bool) -> None:
         """The transcript, or the empty state."""
         self._stack.setCurrentWidget(self.transcript if has_messages else self._empty_area)
+        if not has_messages and not self.find_bar.isHidden():
+            self.close_find()
         self._place_floating()
+
+    @Slot()
+    def open_find(self) -> None:
+        """The bar in which one types what is to be found in this chat."""
+        if self._stack.currentWidget() is self.transcript:
+            focused = QApplication.focusWidget()
+            if focused is not None and not self.find_bar.isAncestorOf(focused):
+                self._focus_before_find = focused
+            self.find_bar.open()
+            self.transcript.finder.find(self.find_bar.field.text())
+
+    @Slot(int)
+    def step_find(self, step: int) -> None:
+        """The next or the previous hit; opens the bar if it is away."""
+        if self.find_bar.isHidden():
+            self.open_find()
+        elif self.find_bar.field.text().strip():
+            self.transcript.finder.step(step)
+
+    @Slot()
+    def close_find(self) -> None:
+        """Put the bar away; the focus returns where it was."""
+        had_focus = self.find_bar.isAncestorOf(QApplication.focusWidget() or self)
+        self.find_bar.hide()
+        self.transcript.finder.end()
+        if had_focus:
+            self._give_focus_back()
 
     def minimumSizeHint(self) -> QSize:
         """It gives way as far as the window does."""
@@ -141,6 +177,22 @@ class ChatPage(QWidget):
     def _count_lines(self, lines: int) -> None:
         self.down.show_lines(lines)
         self._place_down()
+
+    def _connect_find(self) -> None:
+        bar, finder = self.find_bar, self.transcript.finder
+        self.header.find_requested.connect(self.open_find)
+        bar.text_changed.connect(finder.find)
+        bar.step_requested.connect(self.step_find)
+        bar.closed.connect(self.close_find)
+        finder.found.connect(bar.show_found)
+
+    def _give_focus_back(self) -> None:
+        before = self._focus_before_find
+        self._focus_before_find = None
+        if before is not None and isValid(before) and before.isVisible():
+            before.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.composer.draft.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _place_floating(self) -> None:
         theme, stack = self._theme, self._stack.geometry()

@@ -17,6 +17,7 @@ from app.ui.markdown import (
     CodeBlock,
     Part,
     References,
+    TableBlock,
     parse_parts,
     with_plain_line_ends,
 )
@@ -164,7 +165,7 @@ class GrowingMarkdown:
         parts = parse_parts(self._parser, close_marks(shown), self._first_number, found)
         begun = _lines_that_stand(shown)
         count = 0
-        while count + 1 < len(parts) and parts[count + 1].line < begun:
+        while count + 1 < len(parts) and _last_head_line(parts[count + 1]) < begun:
             count += 1
         if count:
             self._settle(parts[count], found)
@@ -208,6 +209,12 @@ def _lines_that_stand(text: str) -> int:
     line_start = text.rfind("\n") + 1
     is_apart = text[line_start : line_start + 1].isalpha() and text[:line_start].endswith("\n\n")
     return count + 1 if is_apart else count
+
+
+def _last_head_line(part: Part) -> int:
+    """The line that says what a part is: a table's second one, else the first."""
+    is_table = bool(part.blocks) and isinstance(part.blocks[0], TableBlock)
+    return part.line + 1 if is_table else part.line
 
 
 def _shown_length(tail: str) -> int:

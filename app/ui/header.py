@@ -27,7 +27,7 @@ class Header(QWidget):
     Signals:
         rename_requested(str): the open chat's new title.
         sidebar_requested, new_requested, models_requested, cancel_requested, delete_requested,
-        copy_requested: wishes.
+        copy_requested, find_requested: wishes.
     """
 
     rename_requested = Signal(str)
@@ -37,6 +37,7 @@ class Header(QWidget):
     cancel_requested = Signal()
     delete_requested = Signal()
     copy_requested = Signal()
+    find_requested = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -49,6 +50,7 @@ class Header(QWidget):
         self.cancel = Button(theme, "Cancel", ButtonKind.QUIET, small=True)
         self.cancel.setAccessibleName("Cancel loading the model")
         self.gauge = Gauge(theme)
+        self.find_button = IconButton(theme, "search", "Find in this chat", "Ctrl+F")
         self.menu = IconButton(theme, "more", "Menu of the chat")
         self._can_change = False
         self._is_folded = False
@@ -60,6 +62,7 @@ class Header(QWidget):
             self.chip,
             self.cancel,
             self.gauge,
+            self.find_button,
             self.menu,
         ):
             part.setParent(self)
@@ -73,6 +76,7 @@ class Header(QWidget):
         self._can_change = can_change
         self.title.show_title(title, can_rename=can_change)
         self.menu.setVisible(can_change)
+        self.find_button.setVisible(can_change)
         self.edit.hide()
         self.lay_out()
 
@@ -129,7 +133,13 @@ class Header(QWidget):
                 left = self._put(button, left) + theme.gap(8)
         left = max(left, theme.gap(20)) if self.panel.isHidden() else left
         right = self.width() - theme.gap(12)
-        for part, gap in ((self.menu, 10), (self.gauge, 14), (self.cancel, 6), (self.chip, 14)):
+        for part, gap in (
+            (self.menu, 2),
+            (self.find_button, 10),
+            (self.gauge, 14),
+            (self.cancel, 6),
+            (self.chip, 14),
+        ):
             if not part.isHidden():
                 right -= part.sizeHint().width()
                 self._put(part, right)
@@ -155,7 +165,15 @@ class Header(QWidget):
         return min(self.title.sizeHint().width(), most)
 
     def _room_for_title(self) -> int:
-        parts = (self.panel, self.new, self.menu, self.gauge, self.cancel, self.chip)
+        parts = (
+            self.panel,
+            self.new,
+            self.menu,
+            self.find_button,
+            self.gauge,
+            self.cancel,
+            self.chip,
+        )
         taken = sum(part.sizeHint().width() for part in parts if not part.isHidden())
         return self.width() - taken - 6 * self._theme.gap(10)
 
@@ -172,6 +190,7 @@ class Header(QWidget):
         self.edit.title_written.connect(self._take_title)
         self.chip.clicked.connect(self.models_requested)
         self.cancel.clicked.connect(self.cancel_requested)
+        self.find_button.clicked.connect(self.find_requested)
         self.menu.clicked.connect(self._show_menu)
 
     @Slot(str)
@@ -183,6 +202,7 @@ class Header(QWidget):
     def _show_menu(self) -> None:
         menu = PopupMenu(self._theme, self)
         menu.add("Rename", self.begin_rename, icon="edit", keys="F2")
+        menu.add("Find in this chat", self.find_requested.emit, icon="search", keys="Ctrl+F")
         menu.add("Copy the chat", self.copy_requested.emit, icon="copy")
         menu.addSeparator()
         menu.add(

@@ -11,6 +11,9 @@ class Deed(Enum):
 
     NEW_CHAT = auto()
     FIND_CHAT = auto()
+    FIND_IN_CHAT = auto()
+    FIND_NEXT = auto()
+    FIND_PREVIOUS = auto()
     TOGGLE_SIDEBAR = auto()
     NEXT_CHAT = auto()
     PREVIOUS_CHAT = auto()
@@ -44,6 +47,9 @@ class WindowKey:
 WINDOW_KEYS = (
     WindowKey(Deed.NEW_CHAT, ("Ctrl+N",), "New chat"),
     WindowKey(Deed.FIND_CHAT, ("Ctrl+K",), "Find a chat by its title"),
+    WindowKey(Deed.FIND_IN_CHAT, ("Ctrl+F",), "Find in this chat"),
+    WindowKey(Deed.FIND_NEXT, ("F3",), "Next hit"),
+    WindowKey(Deed.FIND_PREVIOUS, ("Shift+F3",), "Previous hit"),
     WindowKey(Deed.NEXT_CHAT, ("Ctrl+Tab",), "Next chat"),
     WindowKey(Deed.PREVIOUS_CHAT, ("Ctrl+Shift+Tab",), "Previous chat"),
     WindowKey(Deed.TOGGLE_SIDEBAR, ("Ctrl+B",), "Sidebar"),

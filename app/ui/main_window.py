@@ -169,6 +169,8 @@ class MainWindow(WindowFrame):
         """Stop; else close what lies over the chat; else back to the message."""
         if self.session.state.is_working:
             self.session.stop()
+        elif not self.page.find_bar.isHidden():
+            self.page.close_find()
         elif self.is_folded and self.sidebar_in_sight:
             self.put_sidebar_away()
             self.page.composer.draft.setFocus()

@@ -26,6 +26,7 @@ from PySide6.QtGui import (
 )
 
 from app.ui.markdown import Run, Runs
+from app.ui.search_marks import NO_MARKS, Marks, mark_selections, paint_outline
 from app.ui.theme import Theme, TypeRole
 
 
@@ -62,6 +63,7 @@ class PlacedText:
         self.y = 0.0
         self.clip: QRectF | None = None  # what shows of a text that scrolls sideways
         self.document = SealedDocument()
+        self.marks = NO_MARKS
         self._marked_href = ""
         self.repaint_wanted: Callable[[], None] | None = None
         self._wraps = style.wraps
@@ -186,9 +188,11 @@ class PlacedText:
         painter.translate(self.x, self.y)
         context = QAbstractTextDocumentLayout.PaintContext()
         context.clip = area.translated(-self.x, -self.y)
+        context.selections = mark_selections(self.document, self.marks, self.theme)
         if selection is not None and selection[0] < selection[1]:
-            context.selections = [self._selection(*selection)]
+            context.selections = [*context.selections, self._selection(*selection)]
         self.document.documentLayout().draw(painter, context)
+        paint_outline(painter, self.document, self.marks, self.theme)
         painter.restore()
 
     def position_at(self, point: QPointF) -> int:
@@ -203,6 +207,12 @@ class PlacedText:
             return ""
         local = QPointF(point.x() - self.x, point.y() - self.y)
         return str(self.document.documentLayout().anchorAt(local))
+
+    def set_marks(self, marks: Marks) -> None:
+        """Mark the hits of a search."""
+        if marks != self.marks:
+            self.marks = marks
+            self.note_repaint()
 
     def mark_link(self, href: str) -> bool:
         """Underline the links to an address, and no others; whether that changed anything."""

@@ -5,6 +5,7 @@ Knows nothing of growth, of the keyboard or of the session.
 
 from __future__ import annotations
 
+from markdown_it import MarkdownIt
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QApplication
@@ -40,6 +41,9 @@ class TranscriptRows(VirtualRows):
     Signals: those of `MessageView`, passed on; and
         notice_action_requested, notice_details_requested(object): the notice in a reply's place.
         follow_changed(bool): whether the end is kept in sight.
+        messages_changed: others are there, or the last one is complete.
+        reply_grew: what had been gathered of the last reply is shown.
+        row_made(object): the widget of a message that comes into sight.
     """
 
     copy_requested = Signal(int)
@@ -51,6 +55,9 @@ class TranscriptRows(VirtualRows):
     notice_action_requested = Signal(object)
     notice_details_requested = Signal(object)
     follow_changed = Signal(bool)
+    messages_changed = Signal()
+    reply_grew = Signal()
+    row_made = Signal(object)
 
     def __init__(self, theme: Theme, clock: MarkClock) -> None:
         super().__init__(theme)
@@ -84,6 +91,7 @@ class TranscriptRows(VirtualRows):
         view.height_changed.connect(self._lay_out_sender)
         view.pointer.selection_changed.connect(self._clear_other_selections)
         view.focused.connect(self._note_focus)
+        self.row_made.emit(view)
         return view
 
     def keeps_row(self, row: int) -> bool:
@@ -99,6 +107,18 @@ class TranscriptRows(VirtualRows):
     def note_follow(self, follows: bool) -> None:
         """Tell it."""
         self.follow_changed.emit(follows)
+
+    @property
+    def parser(self) -> MarkdownIt:
+        """What reads the replies."""
+        return self._kit.parser
+
+    def row_of(self, message_id: int) -> int:
+        """The row of a message; -1 if it isn't in this branch."""
+        for row, content in enumerate(self.rows):
+            if isinstance(content, Message) and content.message_id == message_id:
+                return row
+        return -1
 
     def last_reply(self) -> ReplyView | None:
         """The widget of the reply at the end."""
@@ -163,6 +183,4 @@ class TranscriptRows(VirtualRows):
 
     @Slot(int)
     def _note_focus(self, message_id: int) -> None:
-        for row, content in enumerate(self.rows):
-            if isinstance(content, Message) and content.message_id == message_id:
-                self.current = row
+        self.current = self.row_of(message_id)

@@ -16,6 +16,7 @@ from app.ui.buttons import keyboard_brought
 from app.ui.mark import MarkClock
 from app.ui.message_view import MessageView
 from app.ui.theme import Theme, TypeRole
+from app.ui.transcript_finder import TranscriptFinder
 from app.ui.transcript_rows import TranscriptRows
 
 
@@ -34,6 +35,7 @@ class TranscriptView(TranscriptRows):
         self._end_when_left = 0
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Messages")
+        self.finder = TranscriptFinder(self)
         clock.ticked.connect(self.flush)
 
     # --- what is shown -----------------------------------------------------------------------
@@ -57,6 +59,7 @@ class TranscriptView(TranscriptRows):
             self.restore_place(*place)
         if had_focus and parting is not None and self.rows:
             self._focus_row(min(parting, len(self.rows) - 1))
+        self.messages_changed.emit()
 
     def add_message(self, message: Message) -> None:
         """One more at the end; the user's own brings the end into sight."""
@@ -66,6 +69,7 @@ class TranscriptView(TranscriptRows):
         self.append_row(self.estimate(message))
         if message.role is Role.USER or self.follows:
             self.scroll_to_end()
+        self.messages_changed.emit()
 
     def grow(self, message_id: int, text: str) -> None:
         """Text for the last reply; it is shown in the next tick."""
@@ -86,6 +90,7 @@ class TranscriptView(TranscriptRows):
         self.lay_out_row(row)
         view.update(QRect(0, top, view.width(), view.height() - top))
         self._count_lines_below()
+        self.reply_grew.emit()
 
     def finish_reply(self, message: Message) -> None:
         """The last reply is complete, or stopped."""
@@ -98,6 +103,7 @@ class TranscriptView(TranscriptRows):
             view.finish(message)
         self.lay_out_row(len(self.rows) - 1)
         self._count_lines_below()
+        self.messages_changed.emit()
 
     def resume_reply(self, message: Message) -> None:
         """The last reply grows again."""
@@ -141,6 +147,10 @@ class TranscriptView(TranscriptRows):
         self._end_when_left = self.verticalScrollBar().maximum()
         self.lines_arrived_below.emit(0)
         super().note_follow(follows)
+
+    def show_message(self, message_id: int, words: str = "") -> None:
+        """Scroll to a message, and mark these words in it."""
+        self.finder.show_message(message_id, words)
 
     # --- focus -------------------------------------------------------------------------------
 

@@ -129,6 +129,18 @@ class VirtualRows(QAbstractScrollArea):
             self._set_follows(False)
             bar.setValue(wanted)
 
+    def show_stretch(self, row: int, top: int, bottom: int) -> None:
+        """Bring a part of a row, in px from its top, into sight; in the middle if it must move."""
+        bar, height = self.verticalScrollBar(), self.viewport().height()
+        margin = min(height // 4, self.theme.px(48))
+        for _ in range(_ROUNDS):  # the rows on the way are measured for the first time
+            begin = self._top_of(row) + top
+            end = begin + bottom - top
+            if bar.value() + margin <= begin and end <= bar.value() + height - margin:
+                return
+            self._set_follows(False)
+            bar.setValue(begin - (height - (bottom - top)) // 2)
+
     def place_of_reading(self) -> tuple[int, int] | None:
         """The first row in sight and how far above it the visible part begins, for `restore_place`.
 

@@ -37,6 +37,9 @@ class WindowKeys(QObject):
         return {
             Deed.NEW_CHAT: window.new_chat,
             Deed.FIND_CHAT: self._find_chat,
+            Deed.FIND_IN_CHAT: window.page.open_find,
+            Deed.FIND_NEXT: lambda: window.page.step_find(1),
+            Deed.FIND_PREVIOUS: lambda: window.page.step_find(-1),
             Deed.TOGGLE_SIDEBAR: window.toggle_sidebar,
             Deed.NEXT_CHAT: lambda: session.open_neighbour(1),
             Deed.PREVIOUS_CHAT: lambda: session.open_neighbour(-1),
