@@ -116,6 +116,7 @@ class ChatPage(QWidget):
     def show_messages(self, has_messages: bool) -> None:
         """The transcript, or the empty state."""
         self._stack.setCurrentWidget(self.transcript if has_messages else self._empty_area)
+        self.header.set_has_messages(has_messages)
         if not has_messages and not self.find_bar.isHidden():
             self.close_find()
         self._place_floating()

@@ -66,8 +66,8 @@ class Header(QWidget):
             self.menu,
         ):
             part.setParent(self)
-        self.edit.hide()
-        self.cancel.hide()
+        for part in (self.edit, self.cancel, self.find_button):
+            part.hide()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._connect()
 
@@ -76,7 +76,6 @@ class Header(QWidget):
         self._can_change = can_change
         self.title.show_title(title, can_rename=can_change)
         self.menu.setVisible(can_change)
-        self.find_button.setVisible(can_change)
         self.edit.hide()
         self.lay_out()
 
@@ -84,6 +83,11 @@ class Header(QWidget):
         """Whether there is a chat on the disk that can be renamed and deleted."""
         if can_change != self._can_change:
             self.show_title(self.title.text(), can_change=can_change)
+
+    def set_has_messages(self, has_messages: bool) -> None:
+        """Whether there is anything to find."""
+        self.find_button.setVisible(has_messages)
+        self.lay_out()
 
     def show_use(self, use: ContextUse | None) -> None:
         """What fills the model's memory."""

@@ -19,7 +19,6 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFileDialog
 
-from app.core.conversation import Role
 from app.core.errors import DataFolderError
 from app.core.settings import (
     SIDEBAR_SHOWN,
@@ -276,12 +275,7 @@ class MainWindow(WindowFrame):
 
     @Slot()
     def _copy_chat(self) -> None:
-        texts = [
-            f"**{'You' if message.role is Role.USER else message.model_name or 'Model'}:**\n\n"
-            f"{message.text}"
-            for message in self.page.transcript.messages
-        ]
-        QGuiApplication.clipboard().setText("\n\n".join(texts))
+        QGuiApplication.clipboard().setText(self.page.transcript.as_markdown())
         self.say_copied("Chat copied as Markdown")
 
     @Slot(str)

@@ -21,7 +21,10 @@ _TASK_MARKERS = {"[ ] ": "☐", "[x] ": "☑", "[X] ": "☑"}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Text of one style. `href` makes it a link; `is_image` says that it stands for a picture."""
+    """Text of one style. `href` makes it a link; `is_image` says that it stands for a picture.
+
+    `source` is a picture's address: it is never loaded, only copied.
+    """
 
     text: str
     bold: bool = False
@@ -30,6 +33,7 @@ class Run:
     code: bool = False
     href: str = ""
     is_image: bool = False
+    source: str = ""
 
 
 Runs = tuple[Run, ...]
@@ -299,7 +303,8 @@ def inline_runs(tokens: Sequence[Token]) -> Runs:
         elif token.type == "code_inline":
             runs.append(replace(style, text=token.content, code=True))
         elif token.type == "image":
-            runs.append(replace(style, text=_alt_text(token) or "image", is_image=True))
+            alt, source = _alt_text(token) or "image", str(token.attrGet("src") or "")
+            runs.append(replace(style, text=alt, is_image=True, source=source))
         elif token.content:
             runs.append(replace(style, text=token.content))
     return tuple(_joined(runs))

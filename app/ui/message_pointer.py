@@ -21,11 +21,17 @@ class MessagePointer(QObject):
         link_activated(str): a link was clicked; nothing is opened by itself.
         selection_changed: another range of this message's text is selected.
         look_changed: to be painted anew; a link is under the mouse, say.
+        extended(object): a click with Shift at a `Place`, while the selection began elsewhere.
+        dragged_out(QPointF): the mouse draws the selection above or below this message.
+        dropped: the mouse let go.
     """
 
     link_activated = Signal(str)
     selection_changed = Signal()
     look_changed = Signal()
+    extended = Signal(object)
+    dragged_out = Signal(QPointF)
+    dropped = Signal()
 
     def __init__(self, widget: QWidget, body: MessageBody) -> None:
         super().__init__(widget)
@@ -33,6 +39,7 @@ class MessagePointer(QObject):
         self._body = body
         self._pressed_href = ""
         self._drags = False
+        self._begun: Place | None = None  # where the drag began; None: in another message
         self._marked: PlacedText | None = None
 
     def press(self, event: QMouseEvent) -> None:
@@ -41,33 +48,45 @@ class MessagePointer(QObject):
             return
         point = event.position()
         self._pressed_href = self._body.href_at(point)
-        place = self._place_at(point)
+        place = self.place_at(point)
         selection = self._body.selection
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and selection.anchor:
-            selection.head = place
-        else:
-            selection.anchor = selection.head = place
         self._drags = True
-        self.selection_changed.emit()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._begun = None
+            self.extended.emit(place)
+        else:
+            self._begun = place
+            selection.anchor = selection.head = place
+            self.selection_changed.emit()
 
     def move(self, event: QMouseEvent) -> None:
         """Draw the selection, or show that there is a link."""
         if self._drags and event.buttons() & Qt.MouseButton.LeftButton:
-            self._body.selection.head = self._place_at(event.position())
-            self.selection_changed.emit()
+            self._drag(event.position())
             return
         self._hover(event.position())
 
     def release(self, event: QMouseEvent) -> None:
         """A click on a link asks for it."""
         self._drags = False
+        self.dropped.emit()
         href = self._body.href_at(event.position())
         if href and href == self._pressed_href and self._body.selection.is_empty:
             self.link_activated.emit(href)
 
+    def _drag(self, point: QPointF) -> None:
+        if not 0 <= point.y() <= self._widget.height():
+            self.dragged_out.emit(point)
+        elif self._begun is None:
+            self.extended.emit(self.place_at(point))
+        else:
+            self._body.selection.anchor = self._begun
+            self._body.selection.head = self.place_at(point)
+            self.selection_changed.emit()
+
     def select_word(self, event: QMouseEvent) -> None:
         """The word under a double click."""
-        place = self._place_at(event.position())
+        place = self.place_at(event.position())
         if place is None:
             return
         begin, end = self._body.texts[place[0]].word_at(place[1])
@@ -83,20 +102,6 @@ class MessagePointer(QObject):
             self._body.selection.anchor = (0, 0)
             self._body.selection.head = (len(texts) - 1, texts[-1].length)
             self.selection_changed.emit()
-
-    def selected_text(self) -> str:
-        """The selected letters; blocks begin new lines, cells of a row are parted by tabs."""
-        pieces: list[str] = []
-        first = 0
-        for view in self._body.views:
-            texts = view.texts
-            marked = self._body.selection.within(first, len(texts))
-            columns = view.column_count
-            for index, (begin, end) in sorted(marked.items()):
-                joint = "\t" if columns > 1 and index % columns else "\n"
-                pieces.append((joint if pieces else "") + texts[index].text_between(begin, end))
-            first += len(texts)
-        return "".join(pieces)
 
     def _hover(self, point: QPointF) -> None:
         texts = self._body.texts
@@ -122,7 +127,8 @@ class MessagePointer(QObject):
         """The mouse is elsewhere."""
         self._mark_link(None, "")
 
-    def _place_at(self, point: QPointF) -> Place | None:
+    def place_at(self, point: QPointF) -> Place | None:
+        """The place in the text nearest to a point of the message."""
         index = self._body.text_index_at(point)
         if index is None:
             return None

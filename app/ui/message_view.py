@@ -13,7 +13,6 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QEnterEvent,
     QFocusEvent,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -31,6 +30,7 @@ from app.ui.message_foot import MessageFoot
 from app.ui.message_kit import MessageKit
 from app.ui.message_pointer import MessagePointer
 from app.ui.popup_menu import PopupMenu
+from app.ui.selection import Place
 
 RING_ROOM = 8  # px at 100 % above the content, where the focus ring has its place
 
@@ -44,6 +44,7 @@ class MessageView(QWidget):
         link_activated(str): an address that the model wrote.
         height_changed: to be laid out anew.
         focused(int): the message's id.
+        selection_copy_requested(bool): what is selected, in this message and others; as Markdown?
     """
 
     copy_requested = Signal(int)
@@ -54,6 +55,7 @@ class MessageView(QWidget):
     link_activated = Signal(str)
     height_changed = Signal()
     focused = Signal(int)
+    selection_copy_requested = Signal(bool)
 
     def __init__(self, kit: MessageKit, message: Message) -> None:
         super().__init__()
@@ -110,12 +112,6 @@ class MessageView(QWidget):
     def focus_by_keyboard(self) -> None:
         """Take the focus and show the ring."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-    def clear_selection(self) -> None:
-        """Select nothing."""
-        if not self.body.selection.is_empty:
-            self.body.selection.clear()
-            self.update()
 
     def dispose(self) -> None:
         """Leave the window."""
@@ -198,7 +194,8 @@ class MessageView(QWidget):
         """Copy what is selected, or the message."""
         menu = PopupMenu(self.theme, self)
         if not self.body.selection.is_empty:
-            menu.add("Copy", self.copy_selection, icon="copy")
+            menu.add("Copy", self.copy_selection, icon="copy", keys="Ctrl+C")
+            menu.add("Copy as Markdown", self.copy_markdown, icon="copy")
         menu.add("Copy the message", self.ask_copy, icon="copy")
         menu.add("Select all", self.pointer.select_all, icon="text")
         menu.popup(event.globalPos())
@@ -222,12 +219,20 @@ class MessageView(QWidget):
 
     @Slot()
     def copy_selection(self) -> None:
-        """Put the selected text on the clipboard, or else the message."""
-        text = self.pointer.selected_text()
-        if text:
-            QGuiApplication.clipboard().setText(text)
-        else:
-            self.ask_copy()
+        """Wish for the selected text on the clipboard, or else the message."""
+        self.selection_copy_requested.emit(False)
+
+    @Slot()
+    def copy_markdown(self) -> None:
+        """The same, as Markdown."""
+        self.selection_copy_requested.emit(True)
+
+    def select(self, anchor: Place | None, head: Place | None) -> None:
+        """Select from one place to another; None for nothing."""
+        selection = self.body.selection
+        if (selection.anchor, selection.head) != (anchor, head):
+            selection.anchor, selection.head = anchor, head
+            self.update()
 
     def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
         """The letters that act while the message has the focus."""

@@ -89,7 +89,6 @@ class TranscriptRows(VirtualRows):
         for name in _PASSED_ON:
             getattr(view, name).connect(getattr(self, name))
         view.height_changed.connect(self._lay_out_sender)
-        view.pointer.selection_changed.connect(self._clear_other_selections)
         view.focused.connect(self._note_focus)
         self.row_made.emit(view)
         return view
@@ -129,6 +128,16 @@ class TranscriptRows(VirtualRows):
         """Whether that message stands at the end."""
         last = self.rows[-1] if self.rows else None
         return isinstance(last, Message) and last.message_id == message_id
+
+    def message_view(self, row: int) -> MessageView | None:
+        """The widget of a message, if it exists now."""
+        view = self.view(row)
+        return view if isinstance(view, MessageView) else None
+
+    def message_views(self) -> list[tuple[int, MessageView]]:
+        """The rows that are messages and exist as widgets."""
+        pairs = ((row, self.message_view(row)) for row in self.rows_alive())
+        return [(row, view) for row, view in pairs if view is not None]
 
     def tell_last(self) -> None:
         """Another message stands at the end."""
@@ -172,14 +181,6 @@ class TranscriptRows(VirtualRows):
             if self.view(row) is sender:
                 self.lay_out_row(row)
                 return
-
-    @Slot()
-    def _clear_other_selections(self) -> None:
-        chosen = self.sender()
-        for row in self.rows_alive():
-            view = self.view(row)
-            if isinstance(view, MessageView) and view.pointer is not chosen:
-                view.clear_selection()
 
     @Slot(int)
     def _note_focus(self, message_id: int) -> None:

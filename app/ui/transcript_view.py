@@ -18,6 +18,7 @@ from app.ui.message_view import MessageView
 from app.ui.theme import Theme, TypeRole
 from app.ui.transcript_finder import TranscriptFinder
 from app.ui.transcript_rows import TranscriptRows
+from app.ui.transcript_selection import TranscriptSelection
 
 
 class TranscriptView(TranscriptRows):
@@ -36,6 +37,7 @@ class TranscriptView(TranscriptRows):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Messages")
         self.finder = TranscriptFinder(self)
+        self.selection = TranscriptSelection(self)
         clock.ticked.connect(self.flush)
 
     # --- what is shown -----------------------------------------------------------------------
@@ -142,6 +144,14 @@ class TranscriptView(TranscriptRows):
                 return code
         return None
 
+    def as_markdown(self) -> str:
+        """The whole branch, with who says what."""
+        texts = []
+        for message in self.messages:
+            name = "You" if message.role is Role.USER else message.model_name or "Model"
+            texts.append(f"**{name}:**\n\n{message.text}")
+        return "\n\n".join(texts)
+
     def note_follow(self, follows: bool) -> None:
         """From now on lines are counted, or no more."""
         self._end_when_left = self.verticalScrollBar().maximum()
@@ -182,12 +192,26 @@ class TranscriptView(TranscriptRows):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up and Down go through the messages; the rest scrolls."""
-        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and not event.modifiers():
-            self.step_message(1 if event.key() == Qt.Key.Key_Down else -1)
+        is_arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        step = 1 if event.key() == Qt.Key.Key_Down else -1
+        if is_arrow and not event.modifiers():
+            self.step_message(step)
+        elif is_arrow and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            self._extend_selection(step)
         elif event.key() == Qt.Key.Key_End:
             self.scroll_to_end()
         else:
             super().keyPressEvent(event)
+
+    def _extend_selection(self, step: int) -> None:
+        """The message that has the focus, then one more with each press."""
+        message = self.focused_message()
+        if message is None:
+            return
+        if self.selection.whole_head == message.message_id:
+            self.step_message(step)
+            message = self.focused_message() or message
+        self.selection.extend_to_message(message.message_id)
 
     def _focus_row(self, row: int) -> None:
         self.current = row

@@ -106,7 +106,7 @@ def test_html_is_text_and_images_are_their_alt_text() -> None:
     (block,) = blocks('<img src="http://evil/x.png"> ![a cat](http://evil/cat.png)')
     assert isinstance(block, TextBlock)
     assert block.runs[0].text.startswith('<img src="http://evil')
-    assert block.runs[1] == Run("a cat", is_image=True)
+    assert block.runs[1] == Run("a cat", is_image=True, source="http://evil/cat.png")
 
 
 def test_a_rule_is_a_block() -> None:
