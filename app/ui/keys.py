@@ -77,7 +77,8 @@ OTHER_KEYS = (
     ("Esc", "Stop the reply, close, or back to the text"),
     ("Up in an empty message", "Change the last message"),
     ("C, E, R on a message", "Copy, edit, answer again"),
-    ("Left, Right on a message", "Its buttons"),
+    ("Shift+Up, Shift+Down on a message", "Select whole messages"),
+    ("Left, Right on a message", "Its links and buttons"),
     ("Del on a chat", "Move it to the bin"),
 )
 """Keys that parts of the window take themselves."""

@@ -29,6 +29,7 @@ from app.ui.message_body import MessageBody
 from app.ui.message_foot import MessageFoot
 from app.ui.message_kit import MessageKit
 from app.ui.message_pointer import MessagePointer
+from app.ui.message_stops import MessageStops
 from app.ui.popup_menu import PopupMenu
 from app.ui.selection import Place
 
@@ -44,6 +45,7 @@ class MessageView(QWidget):
         link_activated(str): an address that the model wrote.
         height_changed: to be laid out anew.
         focused(int): the message's id.
+        stop_reached: the keyboard is at another link or button.
         selection_copy_requested(bool): what is selected, in this message and others; as Markdown?
     """
 
@@ -55,6 +57,7 @@ class MessageView(QWidget):
     link_activated = Signal(str)
     height_changed = Signal()
     focused = Signal(int)
+    stop_reached = Signal()
     selection_copy_requested = Signal(bool)
 
     def __init__(self, kit: MessageKit, message: Message) -> None:
@@ -67,6 +70,7 @@ class MessageView(QWidget):
         self.body = MessageBody(kit, self)
         self.foot = MessageFoot(kit.theme, self)
         self.pointer = MessagePointer(self, self.body)
+        self.stops = MessageStops(self, self.body, self.controls)
         self._shows_ring = False
         self._hovered = False
         self.setMouseTracking(True)
@@ -130,7 +134,8 @@ class MessageView(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.paint_content(painter, QRectF(event.rect()))
-        if self._shows_ring:
+        self.stops.paint(painter, self.theme)
+        if self._shows_ring and not self.stops.href:
             around = self.content_rect().adjusted(-8, -6, 8, 6)
             paint_focus_ring(painter, self.theme, around, self.theme.px(10))
 
@@ -162,6 +167,7 @@ class MessageView(QWidget):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Hide them."""
         self._shows_ring = False
+        self.stops.leave()
         super().focusOutEvent(event)
         self._show_foot()
         self.update()
@@ -201,7 +207,7 @@ class MessageView(QWidget):
         menu.popup(event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """C, E and R act on the message; Left and Right go through its buttons."""
+        """C, E and R act on the message; Left and Right go through its links and buttons."""
         plain = event.modifiers() in (
             Qt.KeyboardModifier.NoModifier,
             Qt.KeyboardModifier.KeypadModifier,
@@ -213,7 +219,10 @@ class MessageView(QWidget):
         elif plain and event.key() in self.key_actions():
             self.key_actions()[Qt.Key(event.key())]()
         elif plain and event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            self._step_control(1 if event.key() == Qt.Key.Key_Right else -1)
+            self.stops.step(1 if event.key() == Qt.Key.Key_Right else -1)
+            self.stop_reached.emit()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.stops.href:
+            self.link_activated.emit(self.stops.href)
         else:
             super().keyPressEvent(event)
 
@@ -244,13 +253,6 @@ class MessageView(QWidget):
         self.foot.again_requested.connect(self.ask_again)
         self.foot.continue_requested.connect(self._ask_continue)
         self.foot.version_requested.connect(self.ask_version)
-
-    def _step_control(self, step: int) -> None:
-        controls: list[QWidget] = [self, *self.controls()]
-        focused = QApplication.focusWidget()
-        at = controls.index(focused) if focused in controls else 0
-        if 0 <= at + step < len(controls):
-            controls[at + step].setFocus(Qt.FocusReason.TabFocusReason)
 
     def _show_foot(self) -> None:
         focused = QApplication.focusWidget()

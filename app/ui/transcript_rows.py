@@ -90,6 +90,7 @@ class TranscriptRows(VirtualRows):
             getattr(view, name).connect(getattr(self, name))
         view.height_changed.connect(self._lay_out_sender)
         view.focused.connect(self._note_focus)
+        view.stop_reached.connect(self._show_stop)
         self.row_made.emit(view)
         return view
 
@@ -181,6 +182,14 @@ class TranscriptRows(VirtualRows):
             if self.view(row) is sender:
                 self.lay_out_row(row)
                 return
+
+    @Slot()
+    def _show_stop(self) -> None:
+        """Bring the link at which the keyboard is into sight."""
+        for row, view in self.message_views():
+            place = view.stops.place() if view is self.sender() else None
+            if place is not None:
+                self.show_stretch(row, *place)
 
     @Slot(int)
     def _note_focus(self, message_id: int) -> None:

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.conversation import MessageState
@@ -217,6 +218,25 @@ def test_a_click_on_a_link_only_asks(transcript: TranscriptView, qtbot: QtBot) -
     with qtbot.waitSignal(transcript.link_activated) as blocker:
         QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
     assert blocker.args == ["https://example.org"]
+
+
+def test_arrows_reach_the_links_of_a_message(transcript: TranscriptView, qtbot: QtBot) -> None:
+    """In reading order with the buttons; Enter asks, and the link is underlined and ringed."""
+    text = "[one](https://a.example) and\n\n```\ncode\n```\n\n[two *three*](https://b.example)"
+    transcript.show_branch(chat(user(1), reply(2, text)).branch)
+    transcript.step_message(1)
+    view = message_view(transcript, 1)
+    qtbot.waitUntil(view.hasFocus)
+    for address, steps in (("https://a.example", 1), ("https://b.example", 3)):
+        for _ in range(steps):
+            QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Right)
+        assert view.hasFocus()
+        with qtbot.waitSignal(transcript.link_activated) as blocker:
+            QTest.keyClick(view, Qt.Key.Key_Return)
+        assert blocker.args == [address]
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert not view.stops.href
+    assert not view.hasFocus()
 
 
 def test_users_text_is_shown_as_written(transcript: TranscriptView) -> None:
