@@ -16,6 +16,7 @@ from app.ui.block_views import BlockView
 from app.ui.theme import Theme
 
 MOST_PIXELS = 12_000_000  # of four bytes each; about three large screens
+HIGHEST = 3000  # px; a higher block is painted itself, only where it is in sight
 
 
 class BlockPictures:
@@ -27,8 +28,11 @@ class BlockPictures:
         self._pixels = 0
         self._pictures: OrderedDict[BlockView, tuple[int, QPixmap]] = OrderedDict()
 
-    def paint(self, painter: QPainter, view: BlockView) -> None:
+    def paint(self, painter: QPainter, view: BlockView, visible: QRectF) -> None:
         """Paint a finished block on the canvas; nothing in it is selected."""
+        if view.height > HIGHEST:
+            view.paint(painter, visible, {})
+            return
         ratio = painter.device().devicePixelRatioF()
         revision, picture = self._pictures.get(view, (-1, None))
         if picture is None or revision != view.revision or picture.devicePixelRatio() != ratio:

@@ -149,6 +149,9 @@ class CodeBlockView(BlockView):
         """Paint the surface, the language and the code."""
         theme = self.theme
         frame = self.rect.adjusted(0.5, 0.5, -0.5, -0.5)
+        # A frame of 200,000 px takes long even where it isn't seen.
+        frame.setTop(max(frame.top(), visible.top() - 40))
+        frame.setBottom(min(frame.bottom(), visible.bottom() + 40))
         painter.setPen(QPen(theme.colour("line"), 1))
         painter.setBrush(theme.colour("sunken"))
         painter.drawRoundedRect(frame, theme.px(10), theme.px(10))

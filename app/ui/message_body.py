@@ -116,7 +116,7 @@ class MessageBody:
             self._paint_levels(painter, index)
             marked = self._marked_in(index)
             if on_canvas and not marked and index < self._settled:
-                self._kit.pictures.paint(painter, view)
+                self._kit.pictures.paint(painter, view, visible)
             else:
                 view.paint(painter, visible, marked)
 
@@ -198,7 +198,7 @@ class MessageBody:
             top += self._theme.gap(gap_between(self._views[index - 1].block, view.block))
         indent = self._indent(view.block.levels)
         view.lay_out(max(self._width - indent, 40.0))
-        view.place(self._x + indent, top)
+        view.place(self._x if reads_leftwards(view) else self._x + indent, top)
         return top + view.height
 
     def _indent(self, levels: Sequence[Level]) -> float:
@@ -214,12 +214,13 @@ class MessageBody:
     def _paint_levels(self, painter: QPainter, index: int) -> None:
         """The bars of quotes and the markers of items at the left of a block."""
         view = self._views[index]
-        x = self._x
+        x, mirrored = self._x, reads_leftwards(view)
         for depth, level in enumerate(view.block.levels):
             if level.kind is LevelKind.QUOTE:
-                self._paint_bar(painter, index, depth, x)
+                bar = self._theme.px(2)
+                self._paint_bar(painter, index, depth, self._mirror(x, bar) if mirrored else x)
             elif level.begins:
-                self._paint_marker(painter, view, level, x)
+                self._paint_marker(painter, view, level, x, mirrored=mirrored)
             x += self._level_indent(level)
 
     def _paint_bar(self, painter: QPainter, index: int, depth: int, x: float) -> None:
@@ -231,11 +232,20 @@ class MessageBody:
         bar = QRectF(round(x), top, self._theme.px(2), view.y + view.height - top)
         painter.fillRect(bar, self._theme.colour("control"))
 
-    def _paint_marker(self, painter: QPainter, view: BlockView, level: Level, x: float) -> None:
+    def _mirror(self, x: float, width: float) -> float:
+        """The same distance from the right edge, for what is read from there."""
+        return 2 * self._x + self._width - x - width
+
+    def _paint_marker(
+        self, painter: QPainter, view: BlockView, level: Level, x: float, *, mirrored: bool
+    ) -> None:
         font = self._theme.font(TypeRole.READING)
         painter.setFont(font)
         painter.setPen(self._theme.colour("text2" if level.marker == "•" else "text"))
-        baseline = view.y + QFontMetricsF(font).ascent()
+        metrics = QFontMetricsF(font)
+        if mirrored:
+            x = self._mirror(x, metrics.horizontalAdvance(level.marker))
+        baseline = view.y + metrics.ascent()
         painter.drawText(QPointF(x, baseline), level.marker)
 
 
@@ -250,6 +260,11 @@ def gap_between(above: Block, below: Block) -> int:
     if below.levels and below.levels[-1].begins and above.levels:
         return 4
     return 12
+
+
+def reads_leftwards(view: BlockView) -> bool:
+    """Whether a block begins at the right."""
+    return isinstance(view, TextBlockView) and view.texts[0].reads_leftwards
 
 
 def _top(view: BlockView) -> float:

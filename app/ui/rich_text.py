@@ -70,6 +70,11 @@ class PlacedText:
         self._natural_width: float | None = None
         option = QTextOption(style.alignment)
         option.setTabStopDistance(4 * theme.px(8))
+        is_code = style.role is TypeRole.CODE  # which is read from the left, whatever is in it
+        directions = Qt.LayoutDirection
+        option.setTextDirection(
+            directions.LeftToRight if is_code else directions.LayoutDirectionAuto
+        )
         self.document.setDefaultTextOption(option)
         self.set_wraps(style.wraps)
         self.document.setDefaultFont(theme.font(style.role))
@@ -156,6 +161,11 @@ class PlacedText:
     def height(self) -> float:
         """The height as laid out."""
         return float(self.document.size().height())
+
+    @property
+    def reads_leftwards(self) -> bool:
+        """Whether its first strong letter is Hebrew, Arabic or the like."""
+        return self.document.begin().textDirection() is Qt.LayoutDirection.RightToLeft
 
     @property
     def natural_width(self) -> float:

@@ -16,9 +16,11 @@ from app.ui.markdown import Block, Runs, TableBlock
 from app.ui.rich_text import PlacedText, TextStyle
 from app.ui.theme import Theme, TypeRole
 
+_ABSOLUTE = Qt.AlignmentFlag.AlignAbsolute  # the side that is written, in Hebrew, too
 _ALIGNMENTS = {
+    "left": Qt.AlignmentFlag.AlignLeft | _ABSOLUTE,
     "center": Qt.AlignmentFlag.AlignHCenter,
-    "right": Qt.AlignmentFlag.AlignRight,
+    "right": Qt.AlignmentFlag.AlignRight | _ABSOLUTE,
 }
 
 
