@@ -191,6 +191,8 @@ class CodeBlockView(BlockView):
     @Slot()
     def _toggle_wrap(self) -> None:
         self._wraps = not self._wraps
+        name = "Let long lines run on" if self._wraps else "Wrap long lines"
+        self._controls.wrap.set_name(name)
         self._text.set_wraps(self._wraps)
         self._controls.bar.setValue(0)
         self._resized()

@@ -114,9 +114,14 @@ class Probe(QObject):
         return self.gaps_ms
 
 
+def markdown_section(number: int) -> str:
+    """A section of Markdown with everything that replies have."""
+    return _SECTION.format(number=number)
+
+
 def markdown_tokens(count: int) -> list[str]:
     """So many pieces of Markdown, each about as long as a token."""
-    sections = (_SECTION.format(number=number) for number in itertools.count(1))
+    sections = (markdown_section(number) for number in itertools.count(1))
     pieces = (piece for section in sections for piece in re.findall(r"\s?\S{1,5}|\s", section))
     return list(itertools.islice(pieces, count))
 
