@@ -172,9 +172,11 @@ class PlacedText:
         """The width of the text when no line is broken."""
         if self._natural_width is None:
             laid_out_in = self.document.textWidth()
-            self.document.setTextWidth(-1)
+            if laid_out_in != -1:  # each call lays all lines out anew, for the same width too
+                self.document.setTextWidth(-1)
             self._natural_width = float(self.document.idealWidth())
-            self.document.setTextWidth(laid_out_in)
+            if laid_out_in != -1:
+                self.document.setTextWidth(laid_out_in)
         return self._natural_width
 
     @property

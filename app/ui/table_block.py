@@ -35,6 +35,7 @@ class TableBlockView(BlockView):
         self._rows += [self._make_row(row) for row in block.rows]
         self._widths: list[float] = []
         self._heights: list[float] = []
+        self._changed = 0  # the first row that isn't laid out
         self._bar = QScrollBar(Qt.Orientation.Horizontal, parent)
         self._bar.setAccessibleName("Scroll the table sideways")
         self._bar.valueChanged.connect(self._scroll)
@@ -69,10 +70,12 @@ class TableBlockView(BlockView):
         for index, row in enumerate(block.rows):
             if index >= len(known):
                 self._rows.append(self._make_row(row))
-            elif row != known[index]:
+            elif row is not known[index] and row != known[index]:
+                self._changed = min(self._changed, index + 1)
                 for cell, runs in zip(self._rows[index + 1], row, strict=True):
                     cell.set_runs(runs)
-        del self._rows[len(block.rows) + 1 :]
+        del self._rows[len(block.rows) + 1 :], self._heights[len(block.rows) + 1 :]
+        self._changed = min(self._changed, len(self._rows))
         self._block = block
         return True
 
@@ -81,8 +84,12 @@ class TableBlockView(BlockView):
         self.revision += 1
         self.width = width
         wanted = [max(row[i].natural_width for row in self._rows) for i in range(self.column_count)]
-        self._widths = column_widths(wanted, width, self._gap, 9.0 * self.theme.em)
-        self._heights = [self._row_height(row) for row in self._rows]
+        widths = column_widths(wanted, width, self._gap, 9.0 * self.theme.em)
+        if widths != self._widths:
+            self._widths, self._heights = widths, []
+        known = min(len(self._heights), self._changed)
+        self._heights[known:] = [self._row_height(row) for row in self._rows[known:]]
+        self._changed = len(self._rows)
         overflow = max(0, round(sum(self._widths) - width))
         self._bar.setRange(0, overflow)
         self._bar.setPageStep(max(1, round(width)))
@@ -104,12 +111,14 @@ class TableBlockView(BlockView):
 
     def paint(self, painter: QPainter, visible: QRectF, selections: Selections) -> None:
         """Paint the cells, the head's rule and the hairlines between the rows."""
-        for index, cell in enumerate(self.texts):
-            cell.paint(painter, visible, selections.get(index))
-        y = self.y
+        y, columns = self.y, self.column_count
         right = self.x + min(self.width, sum(self._widths))
         for index, height in enumerate(self._heights):
             y += height
+            if y < visible.top() or y - height > visible.bottom():
+                continue
+            for column, cell in enumerate(self._rows[index]):
+                cell.paint(painter, visible, selections.get(index * columns + column))
             token = "line_strong" if index == 0 else "line"
             rule = QRectF(round(self.x), round(y) - 1, round(right - self.x), 1)
             painter.fillRect(rule, self.theme.colour(token))
