@@ -17,6 +17,7 @@ from app.ui.markdown import (
     CodeBlock,
     Part,
     References,
+    Runs,
     TableBlock,
     parse_parts,
     with_plain_line_ends,
@@ -25,6 +26,7 @@ from app.ui.markdown import (
 # The beginnings of lines that may still become a marker, a fence, a rule or an underline.
 _UNDECIDED = re.compile(r"[ >]*(\d{1,9}[.)]?|[-*+_#=`~|>: ]*)$")
 _TABLE_HEAD = re.compile(r"(?:^|\n\n)(\|[^\n]*(?:\n[|\-: ]*)?)$")
+ROWS_AT_ONCE = 16
 _PLAIN_FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 
 
@@ -84,6 +86,24 @@ class _Fence:
         return indent < 4 and is_long and not marks.strip(self.marks[0]) and line[0] != "\t"
 
 
+@dataclass(slots=True)
+class _Table:
+    """A table at the top level whose first rows are read: they need not be read again."""
+
+    head: str  # its first two lines
+    known: int  # so many addresses were known by then
+    lines: list[str] = field(default_factory=list)
+    rows: list[tuple[Runs, ...]] = field(default_factory=list)
+
+    def with_rows(self, parts: list[Part]) -> list[Part]:
+        """The parts of a text that begins with the head, with all rows in the first one."""
+        block = parts[0].blocks[0]
+        if not isinstance(block, TableBlock):
+            return parts
+        whole = replace(block, rows=(*self.rows, *block.rows))
+        return [replace(parts[0], blocks=(whole,)), *parts[1:]]
+
+
 class GrowingMarkdown:
     """Takes text in pieces. All `Growth.settled`, as mended, and the last `open` are the whole."""
 
@@ -96,6 +116,7 @@ class GrowingMarkdown:
         self._bracketed: list[_Settled] = []
         self._block_count = 0
         self._fence: _Fence | None = None
+        self._table: _Table | None = None
 
     def append(self, text: str) -> Growth:
         """Add text and parse the tail."""
@@ -106,7 +127,7 @@ class GrowingMarkdown:
         if not self._grow_fence(settled) and self._fence is not None:
             rest = self._fence.shown_of(self._tail)
             return Growth((), (self._fence.block(rest, is_open=True),))
-        growth = self._parse(self._tail[: _shown_length(self._tail)])
+        growth = self._parse(self._tail[: _shown_length(self._tail, self._table is not None)])
         self._block_count += len(growth.settled)
         self._look_for_fence(growth.open)
         return replace(growth, settled=(*settled, *growth.settled))
@@ -118,6 +139,10 @@ class GrowingMarkdown:
         self._held = ""
         if self._fence is not None:
             self._end_fence(settled)
+        if self._table is not None:
+            rest = self._tail.removeprefix(self._table.head)
+            self._tail = self._table.head + "\n".join((*self._table.lines, rest))
+            self._table = None
         self._references = found = dict(self._references)
         parts = parse_parts(self._parser, self._tail, self._first_number, found)
         settled += (block for part in parts for block in part.blocks)
@@ -163,20 +188,28 @@ class GrowingMarkdown:
         """The parts that are followed by a line of another part can't change any more."""
         found: References = dict(self._references)
         parts = parse_parts(self._parser, close_marks(shown), self._first_number, found)
+        if self._table is not None:
+            parts = self._table.with_rows(parts)
         begun = _lines_that_stand(shown)
         count = 0
         while count + 1 < len(parts) and _last_head_line(parts[count + 1]) < begun:
             count += 1
         if count:
             self._settle(parts[count], found)
+        elif len(parts) == 1:
+            self._keep_rows(parts[0], shown)
         settled = tuple(block for part in parts[:count] for block in part.blocks)
         return Growth(settled, tuple(block for part in parts[count:] for block in part.blocks))
 
     def _settle(self, following: Part, found: References) -> None:
         """Drop the text before `following`, and keep the addresses in it."""
         lines = self._tail.split("\n")
-        text = "\n".join((*lines[: following.line], ""))
+        before = lines[: following.line]
         known = len(self._references)
+        if self._table is not None:
+            before[2:2], known = self._table.lines, self._table.known
+            self._table = None
+        text = "\n".join((*before, ""))
         for label, reference in found.items():
             if reference["map"][1] <= following.line:
                 self._references.setdefault(label, reference)
@@ -187,6 +220,22 @@ class GrowingMarkdown:
             self._bracketed.append(settled)
         self._tail = "\n".join(lines[following.line :])
         self._first_number = following.number
+
+    def _keep_rows(self, part: Part, shown: str) -> None:
+        """Take the whole rows of a long table out of the tail."""
+        block = part.blocks[0] if len(part.blocks) == 1 else None
+        if not isinstance(block, TableBlock) or block.levels or part.line:
+            return
+        whole = shown.split("\n")[:-1]
+        lines, first = whole[2:], len(self._table.rows) if self._table is not None else 0
+        rows = block.rows[first : first + len(lines)]
+        if len(lines) < ROWS_AT_ONCE or len(rows) < len(lines):
+            return
+        if self._table is None:
+            self._table = _Table("\n".join((*whole[:2], "")), len(self._references))
+        self._table.lines += lines
+        self._table.rows += rows
+        self._tail = self._table.head + self._tail[len("\n".join(whole)) + 1 :]
 
     def _mended(self) -> Iterator[tuple[int, Block]]:
         """Links in settled text whose addresses came after them."""
@@ -217,14 +266,17 @@ def _last_head_line(part: Part) -> int:
     return part.line + 1 if is_table else part.line
 
 
-def _shown_length(tail: str) -> int:
-    """How much of the tail can be shown without having to be taken back by the next letters."""
+def _shown_length(tail: str, is_table: bool = False) -> int:
+    """How much of the tail can be shown without having to be taken back by the next letters.
+
+    `is_table`: that it begins with a table is sure.
+    """
     if _has_open_fence(tail):
         line_start = tail.rfind("\n") + 1
         is_mark = tail[line_start:].strip(" `~") == "" and line_start > 0
         return line_start if is_mark and tail[line_start:].strip() else len(tail)
     head = _TABLE_HEAD.search(tail)
-    if head is not None:
+    if head is not None and not is_table:
         return head.start(1)
     line_start = tail.rfind("\n") + 1
     return line_start if _UNDECIDED.match(tail, line_start) else len(tail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
+from app.ui import growing_markdown
 from app.ui.markdown import Block, CodeBlock, Run, TextBlock, make_parser, parse_blocks
 from tests.app.ui.documents import (
     Example,
@@ -78,3 +79,38 @@ def test_documents_at_random_grow_to_the_same_blocks() -> None:
         for cut in range(CUTS):
             pieces = random_pieces(text, seed * CUTS + cut)
             assert grown(PARSER, pieces) == whole, (seed, pieces)
+
+
+def test_long_tables_grow_to_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows are read once; links in them find addresses that come before and after."""
+    monkeypatch.setattr(growing_markdown, "ROWS_AT_ONCE", 2)
+    row, head = "| [a] `x` | **b** |\n", "| h | [word] |\n|---|:-:|\n"
+    ends = ("", "\n[a]: /u\n", "\ntext\n", "# x\n", "> q\n", "- l\n", "    c\n", "| half", "---\n")
+    texts = [
+        f"{first}{head}{row * 7}{end}" for first in ("", "p\n\n", "[a]: /u\n\n") for end in ends
+    ]
+    texts += [f"{text}{head}{row * 3}\n[word]: /w\n" for text in texts]
+    for number, text in enumerate(texts):
+        whole = parse_blocks(PARSER, text)
+        for cut in range(6):
+            pieces = random_pieces(text, 10 * number + cut)
+            assert grown(PARSER, pieces) == whole, pieces
+
+
+def test_long_code_grows_without_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line is read once; the parser sees none of them after the first."""
+    growing = growing_markdown.GrowingMarkdown(PARSER)
+    growing.append("```py\nx = 0\n")
+    parsed: list[str] = []
+    parse = growing_markdown.parse_parts
+    monkeypatch.setattr(
+        growing_markdown,
+        "parse_parts",
+        lambda p, text, *more: parsed.append(text) or parse(p, text, *more),
+    )
+    for number in range(1000):
+        growing.append(f"x = {number}\n")
+    assert parsed == []
+    (block,) = growing.append("```\n").settled
+    assert isinstance(block, CodeBlock)
+    assert block.code.count("\n") == 1000
