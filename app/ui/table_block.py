@@ -148,11 +148,11 @@ class TableBlockView(BlockView):
 
     def _place_cells(self) -> None:
         clip = QRectF(self.x, self.y, self.width, self.height)
-        y = self.y
+        y, above = self.y, self._above
         for row, height in zip(self._rows, self._heights, strict=True):
             x = self.x - self._bar.value()
             for cell, width in zip(row, self._widths, strict=True):
-                cell.x, cell.y, cell.clip = x, y + self._above, clip
+                cell.x, cell.y, cell.clip = x, y + above, clip
                 x += width
             y += height
 
