@@ -231,10 +231,13 @@ class PlacedText:
         if href == self._marked_href:
             return False
         self._marked_href = href
+        cursor = QTextCursor(self.document)
+        cursor.beginEditBlock()  # at its end the lines are laid out again
         block = self.document.begin()
         while block.isValid():
             block.layout().setFormats(_underlines(block, href))
             block = block.next()
+        cursor.endEditBlock()
         self.note_repaint()
         return True
 

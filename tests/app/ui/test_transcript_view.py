@@ -231,6 +231,7 @@ def test_arrows_reach_the_links_of_a_message(transcript: TranscriptView, qtbot: 
         for _ in range(steps):
             QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Right)
         assert view.hasFocus()
+        assert all(text.document.begin().layout().lineCount() for text in view.body.texts)
         with qtbot.waitSignal(transcript.link_activated) as blocker:
             QTest.keyClick(view, Qt.Key.Key_Return)
         assert blocker.args == [address]
