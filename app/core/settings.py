@@ -39,6 +39,11 @@ class Settings:
         self.problem = ""
         self._values: dict[str, object] = dict(self._read())
 
+    @property
+    def folder(self) -> Path:
+        """Where the file stands: the data folder."""
+        return self._path.parent
+
     def get(self, setting: Setting[T]) -> T:
         """The setting's value, or its default."""
         value = setting.from_json(self._values.get(setting.name))

@@ -27,7 +27,7 @@ class Header(QWidget):
     Signals:
         rename_requested(str): the open chat's new title.
         sidebar_requested, new_requested, models_requested, cancel_requested, delete_requested,
-        copy_requested: wishes.
+        copy_requested, options_requested: wishes.
     """
 
     rename_requested = Signal(str)
@@ -37,6 +37,7 @@ class Header(QWidget):
     cancel_requested = Signal()
     delete_requested = Signal()
     copy_requested = Signal()
+    options_requested = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -184,6 +185,7 @@ class Header(QWidget):
         menu = PopupMenu(self._theme, self)
         menu.add("Rename", self.begin_rename, icon="edit", keys="F2")
         menu.add("Copy the chat", self.copy_requested.emit, icon="copy")
+        menu.add("Settings of this chat…", self.options_requested.emit, icon="settings")
         menu.addSeparator()
         menu.add(
             "Move to the bin", self.delete_requested.emit, icon="trash", keys="Del", is_danger=True

@@ -2,60 +2,124 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.ui.buttons import Button, ButtonKind
 from app.ui.labels import Label, Paragraph
 from app.ui.theme import Theme, TypeRole
 
 
-class SettingRow(QWidget):
-    """Name and sentence at the left, the control at the right or beneath."""
+class _Tag(Label):
+    """A word on a soft surface: the value isn't the usual one."""
 
-    def __init__(self, theme: Theme, title: str, sentence: str, control: QWidget | None) -> None:
+    def __init__(self, theme: Theme, text: str) -> None:
+        super().__init__(theme, text, TypeRole.CAPTION_HEAD, "accent")
+        self._look = theme
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def sizeHint(self) -> QSize:
+        """The word with room around it."""
+        size = super().sizeHint()
+        return QSize(size.width() + 2 * self._look.gap(8), size.height() + self._look.gap(4))
+
+    def minimumSizeHint(self) -> QSize:
+        """It doesn't shrink."""
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the surface beneath the word."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._look.colour("accent_soft"))
+        radius = self._look.px(6)
+        painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
+        painter.end()
+        super().paintEvent(event)
+
+
+class SettingRow(QWidget):
+    """Name and sentence at the left, the control at the right or beneath.
+
+    Signals:
+        reset_requested: the value is to be the usual one again.
+    """
+
+    reset_requested = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        title: str,
+        sentence: str,
+        control: QWidget,
+        *,
+        is_wide: bool = False,
+        tag: str = "changed",
+        reset: str = "Reset",
+    ) -> None:
+        """`is_wide`: always beneath. `tag` and `reset` are shown while the value isn't usual."""
         super().__init__()
         self._theme = theme
         self._control = control
-        self._has_rule = control is not None
-        self._changed = Label(theme, "changed", TypeRole.CAPTION_HEAD, "accent")
-        self._changed.hide()
-        head = QHBoxLayout()
-        head.addWidget(Label(theme, title, TypeRole.NAME))
-        head.addWidget(self._changed)
-        head.addStretch(1)
+        self._is_wide = is_wide
+        self._tag = _Tag(theme, tag)
+        self.reset = Button(theme, reset, ButtonKind.LINK, icon="undo", small=True)
+        self.reset.setAccessibleName(f"{reset}: {title}")
+        self.reset.clicked.connect(self.reset_requested)
+        self._note = Paragraph(theme, "", TypeRole.SMALL, "text3")
+        self._head = QHBoxLayout()
+        self._head.addWidget(Label(theme, title, TypeRole.NAME))
+        self._head.addWidget(self._tag)
+        self._head.addWidget(self.reset)
+        self._head.addStretch(1)
         texts = QVBoxLayout()
         texts.setSpacing(0)
-        texts.addLayout(head)
+        texts.addLayout(self._head)
         texts.addWidget(Paragraph(theme, sentence, TypeRole.SMALL, "text2"))
+        texts.addWidget(self._note)
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._layout.addLayout(texts, 1)
-        if control is not None:
-            self._layout.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
+        self._layout.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.show_changed(False)
+        self.show_note("")
         theme.changed.connect(self._take_theme)
+        self.set_stacked(False)
         self._take_theme()
 
     def set_stacked(self, stacked: bool) -> None:
         """The control beneath the text, or at its right."""
+        stacked = stacked or self._is_wide
         direction = QBoxLayout.Direction
         self._layout.setDirection(direction.TopToBottom if stacked else direction.LeftToRight)
         self._layout.setSpacing(self._theme.gap(8 if stacked else 18))
-        if self._control is not None:
+        if self._is_wide:
+            self._layout.setAlignment(self._control, Qt.AlignmentFlag(0))
+        else:
             side = Qt.AlignmentFlag.AlignLeft if stacked else Qt.AlignmentFlag.AlignRight
             self._layout.setAlignment(self._control, side | Qt.AlignmentFlag.AlignVCenter)
 
     def show_changed(self, changed: bool) -> None:
-        """Whether the value isn't the default."""
-        self._changed.setVisible(changed)
+        """Whether the value isn't the usual one."""
+        self._tag.setVisible(changed)
+        self.reset.setVisible(changed)
+
+    def show_note(self, text: str) -> None:
+        """A sentence about the value in force; "" for none."""
+        if text != self._note.text():
+            self._note.set_text(text)
+        self._note.setVisible(bool(text))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the hairline beneath."""
-        if self._has_rule:
-            painter = QPainter(self)
-            painter.setPen(QPen(self._theme.colour("line"), 1))
-            painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
+        painter = QPainter(self)
+        painter.setPen(QPen(self._theme.colour("line"), 1))
+        painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
 
     @Slot()
     def _take_theme(self) -> None:
         gap = self._theme.gap(13)
-        self._layout.setContentsMargins(0, gap, 0, gap if self._has_rule else self._theme.gap(6))
+        self._layout.setContentsMargins(0, gap, 0, gap)
+        self._head.setSpacing(self._theme.gap(8))
