@@ -62,6 +62,7 @@ class Setting(Generic[T]):
         is_long: a text of several lines.
         is_essential: among the few that most people need.
         per_chat: may have another value in a chat.
+        chat_title: the title there, where it is another.
         needs_load: takes effect when a model is loaded.
         special: what no type tells.
     """
@@ -82,6 +83,7 @@ class Setting(Generic[T]):
     is_long: bool = False
     is_essential: bool = False
     per_chat: bool = False
+    chat_title: str = ""
     needs_load: bool = False
     special: Kind | None = None
 

@@ -86,6 +86,7 @@ INSTRUCTIONS = Setting(
     is_long=True,
     is_essential=True,
     per_chat=True,
+    chat_title="Instructions for this chat",
 )
 
 REDUCE_MOTION = Setting(

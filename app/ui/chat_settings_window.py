@@ -18,11 +18,12 @@ from app.core.settings import PRESET_ROWS, STYLE, Settings
 from app.ui.buttons import Button, IconButton
 from app.ui.child_window import ChildWindow
 from app.ui.labels import Label, Paragraph
+from app.ui.quiet_scroll_bar import QuietScrollBar
 from app.ui.setting_list import SettingList
 from app.ui.theme import Theme, TypeRole
 
-USUAL_SIZE = (760, 780)
-STACKED_EM = 50
+USUAL_SIZE = (860, 780)
+SCROLL_BAR = 12
 
 
 class ChatSettingsWindow(ChildWindow):
@@ -40,10 +41,7 @@ class ChatSettingsWindow(ChildWindow):
         super().__init__(theme, "Settings of this chat", parent)
         self._presets = Presets(settings)
         self._view = ChatOptions(settings, {})
-        self.list = SettingList(
-            theme, CHAT_ROWS, self._presets, settings.folder,
-            tag="this chat", reset="As in the settings",
-        )  # fmt: skip
+        self.list = SettingList(theme, CHAT_ROWS, self._presets, settings.folder, is_of_chat=True)
         self._title = Label(theme, "", TypeRole.H1, elided=True)
         self._sentence = Paragraph(
             theme,
@@ -74,10 +72,11 @@ class ChatSettingsWindow(ChildWindow):
         self.list.set_style_view(view)
         self.list.show_values(self._value_of, self._is_own)
         self.reset_all_button.setVisible(view.has_own)
+        self._fit()
 
     def sizeHint(self) -> QSize:
         """Narrower than the settings."""
-        return QSize(*USUAL_SIZE)
+        return QSize(*(self.theme.gap(length) for length in USUAL_SIZE))
 
     def minimumSizeHint(self) -> QSize:
         """It scrolls."""
@@ -93,13 +92,16 @@ class ChatSettingsWindow(ChildWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In little room the controls go under their text."""
         super().resizeEvent(event)
-        self.list.set_stacked(self.width() < STACKED_EM * self.theme.em)
+        self._fit()
 
     def changeEvent(self, event: QEvent) -> None:
         """Take what is being written before the window loses sight of it."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
             self.list.finish()
+
+    def _fit(self) -> None:
+        self.list.fit(self.width() - 2 * self.theme.gap(36))
 
     def _build(self) -> None:
         titles = QVBoxLayout()
@@ -116,6 +118,8 @@ class ChatSettingsWindow(ChildWindow):
         area = QScrollArea()
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidgetResizable(True)
+        area.setVerticalScrollBar(QuietScrollBar())
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(content)
@@ -123,6 +127,7 @@ class ChatSettingsWindow(ChildWindow):
         self._page.setSpacing(0)
         self._page.addLayout(self._head)
         self._page.addWidget(area, 1)
+        self._page.addSpacing(self.theme.gap(10))
         self._page.addWidget(self.reset_all_button, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _value_of(self, setting: Setting[Any]) -> Value:
@@ -159,5 +164,5 @@ class ChatSettingsWindow(ChildWindow):
         side = theme.gap(36)
         self._page.setContentsMargins(side, theme.gap(20), 0, theme.gap(14))
         self._head.setContentsMargins(0, 0, side, 0)
-        self._content.setContentsMargins(0, 0, side, 0)
-        self.list.set_stacked(self.width() < STACKED_EM * theme.em)
+        self._content.setContentsMargins(0, 0, side - SCROLL_BAR, 0)
+        self._fit()

@@ -58,6 +58,10 @@ class FilterField(QLineEdit):
         painter.setFont(theme.font(TypeRole.CAPTION))
         painter.setPen(theme.colour("text3"))
         room = self.rect().adjusted(0, 0, -theme.gap(11), 0)
+        placeholder = self.fontMetrics().horizontalAdvance(self.placeholderText())
+        keys = painter.fontMetrics().horizontalAdvance(self._keys)
+        if size + theme.gap(48) + placeholder + keys > self.width():
+            return
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(room, flags, self._keys)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.errors import DataFolderError
@@ -68,7 +68,6 @@ class KeysWindow(ChildWindow):
         self._wanted: tuple[Deed, str] | None = None
         self.rows: dict[Deed, KeyRow] = {}
         self.filter = FilterField(theme, "Find a key or what it does", "Find a shortcut", "Ctrl+F")
-        self.filter.setToolTip("")
         self.reset_all = Button(theme, "Reset all", icon="undo", small=True)
         self._nothing = Label(theme, "Nothing found.", TypeRole.BODY, "text2")
         self._parts = [
@@ -83,6 +82,7 @@ class KeysWindow(ChildWindow):
         self.filter.textChanged.connect(self._apply_filter)
         self.filter.list_requested.connect(self._focus_first)
         self.reset_all.clicked.connect(self._reset_all)
+        QShortcut(QKeySequence.StandardKey.Find, self).activated.connect(self._focus_filter)
         self.show_keys()
 
     @Slot()
@@ -175,6 +175,11 @@ class KeysWindow(ChildWindow):
         wanted = self.filter.text().casefold().split()
         counts = [part.filter(wanted) for part in self._parts]
         self._nothing.setVisible(not any(counts))
+
+    @Slot()
+    def _focus_filter(self) -> None:
+        self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter.selectAll()
 
     @Slot()
     def _focus_first(self) -> None:

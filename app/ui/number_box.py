@@ -124,7 +124,7 @@ class NumberBox(QWidget):
         spin.lineEdit().setTextMargins(0, 0, side, 0)
         metrics = QFontMetrics(spin.font())
         widest = max(metrics.horizontalAdvance(text) for text in self._texts())
-        spin.setFixedWidth(max(widest + 2 * side + theme.gap(22), theme.px(76)))
+        spin.setFixedWidth(max(widest + 2 * side + theme.gap(22), theme.px(84)))
         if self.slider is not None:
             self.slider.setFixedWidth(theme.px(176))
 

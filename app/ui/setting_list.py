@@ -20,6 +20,8 @@ from app.ui.setting_control import WIDE, SettingControl, make_control
 from app.ui.setting_row import SettingRow
 from app.ui.theme import Theme, TypeRole
 
+NARROW_EM = 38
+
 
 class _Section(QWidget):
     """A group's head and its rows."""
@@ -35,10 +37,10 @@ class _Section(QWidget):
         self.box.addWidget(self._title)
         self.box.addWidget(self._sentence)
 
-    def show_head(self, shown: bool) -> None:
+    def show_head(self, shown: bool, *, with_sentence: bool) -> None:
         """Whether the title stands over the rows."""
         self._title.setVisible(shown)
-        self._sentence.setVisible(shown)
+        self._sentence.setVisible(shown and with_sentence)
         self.box.setContentsMargins(0, self._theme.gap(18) if shown else 0, 0, 0)
 
 
@@ -62,10 +64,11 @@ class SettingList(QWidget):
         presets: Presets,
         folder: Path,
         *,
-        tag: str = "changed",
-        reset: str = "Reset",
+        is_of_chat: bool = False,
     ) -> None:
+        """`is_of_chat`: they are one chat's own values over the general ones."""
         super().__init__()
+        self._is_of_chat = is_of_chat
         self._theme = theme
         self._rows: dict[Setting[Any], SettingRow] = {}
         self._controls: dict[Setting[Any], SettingControl] = {}
@@ -75,12 +78,7 @@ class SettingList(QWidget):
         self._box.setSpacing(0)
         for setting in rows:
             control = make_control(theme, setting, presets, folder)
-            is_wide = setting.kind in WIDE
-            row = SettingRow(
-                theme, setting.title, setting.sentence, control,
-                is_wide=is_wide, tag=tag, reset=reset,
-            )  # fmt: skip
-            self._add(setting, row, control)
+            self._add(setting, self._make_row(setting, control), control)
         self._box.addStretch(1)
 
     @property
@@ -116,17 +114,18 @@ class SettingList(QWidget):
         groups = {setting.group.name for setting in settings if setting.group is not None}
         for name, section in self._sections.items():
             section.setVisible(name in groups)
-            section.show_head(with_heads)
+            section.show_head(with_heads, with_sentence=not self._is_of_chat)
 
     def set_style_view(self, view: SettingsView) -> None:
         """Whose values a new style takes."""
         for control in self._controls.values():
             control.set_view(view)
 
-    def set_stacked(self, stacked: bool) -> None:
-        """The controls beneath their texts, or at their right."""
+    def fit(self, width: int) -> None:
+        """Put controls beneath their texts where `width` px leave too little room beside them."""
+        is_narrow = width < NARROW_EM * self._theme.em
         for row in self._rows.values():
-            row.set_stacked(stacked)
+            row.set_stacked(is_narrow or row.width_beside() > width)
 
     def focus_first(self) -> None:
         """The focus on the first control that is in sight."""
@@ -149,6 +148,20 @@ class SettingList(QWidget):
         for setting, control in self._controls.items():
             if setting.kind in (Kind.TEXT, *WIDE):
                 control.finish()
+
+    def _make_row(self, setting: Setting[Any], control: SettingControl) -> SettingRow:
+        title, is_wide = setting.title, setting.kind in WIDE
+        if not self._is_of_chat:
+            return SettingRow(self._theme, title, setting.sentence, control, is_wide=is_wide)
+        return SettingRow(
+            self._theme,
+            setting.chat_title or title,
+            setting.sentence,
+            control,
+            is_wide=is_wide,
+            tag="this chat",
+            usual_tag="as in the settings",
+        )
 
     def _add(self, setting: Setting[Any], row: SettingRow, control: SettingControl) -> None:
         self._rows[setting] = row

@@ -10,6 +10,9 @@ from app.ui.buttons import Button, ButtonKind
 from app.ui.labels import Label, Paragraph
 from app.ui.theme import Theme, TypeRole
 
+_TEXT_WIDTH = 240
+"""What a sentence needs to be read well, in px at 100 %."""
+
 
 class _Tag(Label):
     """A word on a soft surface: the value isn't the usual one."""
@@ -17,12 +20,20 @@ class _Tag(Label):
     def __init__(self, theme: Theme, text: str) -> None:
         super().__init__(theme, text, TypeRole.CAPTION_HEAD, "accent")
         self._look = theme
+        self._surface = "accent_soft"
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def show_tag(self, text: str, *, is_quiet: bool) -> None:
+        """Another word; a quiet one says that all is as usual."""
+        self.setText(text)
+        self.set_colour("text2" if is_quiet else "accent")
+        self._surface = "sunken" if is_quiet else "accent_soft"
+        self.setVisible(bool(text))
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """The word with room around it."""
-        size = super().sizeHint()
-        return QSize(size.width() + 2 * self._look.gap(8), size.height() + self._look.gap(4))
+        return QSize(super().sizeHint().width() + 2 * self._look.gap(8), self._look.px(20))
 
     def minimumSizeHint(self) -> QSize:
         """It doesn't shrink."""
@@ -33,7 +44,7 @@ class _Tag(Label):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._look.colour("accent_soft"))
+        painter.setBrush(self._look.colour(self._surface))
         radius = self._look.px(6)
         painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
         painter.end()
@@ -58,21 +69,23 @@ class SettingRow(QWidget):
         *,
         is_wide: bool = False,
         tag: str = "changed",
-        reset: str = "Reset",
+        usual_tag: str = "",
     ) -> None:
-        """`is_wide`: always beneath. `tag` and `reset` are shown while the value isn't usual."""
+        """`is_wide`: always beneath. `tag` is shown while the value isn't usual, else `usual_tag`."""
         super().__init__()
         self._theme = theme
         self._control = control
         self._is_wide = is_wide
+        self._words = (usual_tag, tag)
         self._tag = _Tag(theme, tag)
-        self.reset = Button(theme, reset, ButtonKind.LINK, icon="undo", small=True)
-        self.reset.setAccessibleName(f"{reset}: {title}")
+        self.reset = Button(theme, "Reset", ButtonKind.LINK, icon="undo", small=True)
+        self.reset.setAccessibleName(f"Reset: {title}")
         self.reset.clicked.connect(self.reset_requested)
         self._note = Paragraph(theme, "", TypeRole.SMALL, "text3")
         self._head = QHBoxLayout()
-        self._head.addWidget(Label(theme, title, TypeRole.NAME))
-        self._head.addWidget(self._tag)
+        self._title = Label(theme, title, TypeRole.NAME)
+        self._head.addWidget(self._title)
+        self._head.addWidget(self._tag, 0, Qt.AlignmentFlag.AlignVCenter)
         self._head.addWidget(self.reset)
         self._head.addStretch(1)
         texts = QVBoxLayout()
@@ -101,9 +114,15 @@ class SettingRow(QWidget):
             side = Qt.AlignmentFlag.AlignLeft if stacked else Qt.AlignmentFlag.AlignRight
             self._layout.setAlignment(self._control, side | Qt.AlignmentFlag.AlignVCenter)
 
+    def width_beside(self) -> int:
+        """How wide it is at least with the control at the right."""
+        head = self._head.sizeHint().width()
+        text = max(head, self._theme.px(_TEXT_WIDTH))
+        return text + self._theme.gap(18) + self._control.sizeHint().width()
+
     def show_changed(self, changed: bool) -> None:
         """Whether the value isn't the usual one."""
-        self._tag.setVisible(changed)
+        self._tag.show_tag(self._words[changed], is_quiet=not changed)
         self.reset.setVisible(changed)
 
     def show_note(self, text: str) -> None:
@@ -123,3 +142,6 @@ class SettingRow(QWidget):
         gap = self._theme.gap(13)
         self._layout.setContentsMargins(0, gap, 0, gap)
         self._head.setSpacing(self._theme.gap(8))
+        self.reset.setFixedHeight(max(24, self._theme.px(24)))
+        self._head.setContentsMargins(0, 0, 0, 0)
+        self._title.setFixedHeight(max(24, self._theme.px(24)))

@@ -24,6 +24,7 @@ from app.ui.child_window import ChildWindow
 from app.ui.filter_field import FilterField
 from app.ui.labels import Label, Paragraph
 from app.ui.list_box import ListBox
+from app.ui.quiet_scroll_bar import QuietScrollBar
 from app.ui.setting_groups import SettingGroups
 from app.ui.setting_list import SettingList
 from app.ui.setting_row import SettingRow
@@ -32,6 +33,8 @@ from app.ui.theme import Theme, TypeRole
 USUAL_SIZE = (1040, 780)
 SIDE_WIDTH = 248
 FOLDED_EM = 56
+SCROLL_BAR = 12
+_KEYS = "keys"
 SHOWN = tuple(setting for setting in TABLE if setting.group is not None)
 """The rows that people see."""
 
@@ -73,11 +76,12 @@ class SettingsFoot(QWidget):
             theme, "The model was loaded with other values", "Loading again reads the chat anew.",
             self.load,
         )  # fmt: skip
-        self._text = Paragraph(
+        self._text = Label(
             theme,
             "Everything else is in the groups at the left, or in the search.",
             TypeRole.SMALL,
             "text2",
+            elided=True,
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -129,7 +133,9 @@ class SettingsWindow(ChildWindow):
         self.search = FilterField(theme, search, search, "Ctrl+F")
         self.groups = SettingGroups(theme, [(group, len(rows_of(group))) for group in GROUPS])
         self.group_box = ListBox(theme, "Group of settings")
-        self._heading = Label(theme, "Settings", TypeRole.H2)
+        self._heading = QWidget()
+        self._heading_line = QHBoxLayout(self._heading)
+        self._heading_line.addWidget(Label(theme, "Settings", TypeRole.H2))
         self._title = Label(theme, "", TypeRole.H1)
         self._sentence = Paragraph(theme, "", TypeRole.BODY, "text2")
         self.foot = SettingsFoot(theme)
@@ -153,6 +159,7 @@ class SettingsWindow(ChildWindow):
     def show_values(self) -> None:
         """Show what is in force."""
         self.list.show_values(self._values.value_of, self._values.is_changed)
+        self._fit()
         self.show_engine_values()
 
     @Slot()
@@ -167,6 +174,14 @@ class SettingsWindow(ChildWindow):
         self.search.clear()
         self._show_page()
 
+    @Slot(object)
+    def _take_group(self, chosen: Group | str | None) -> None:
+        if isinstance(chosen, str):
+            self.group_box.show_value(self._group)
+            self.keys_requested.emit()
+        else:
+            self.show_group(chosen)
+
     def sizeHint(self) -> QSize:
         """As it is drawn."""
         return QSize(*USUAL_SIZE)
@@ -179,6 +194,7 @@ class SettingsWindow(ChildWindow):
         """In little room the groups become a list box, and controls go under their text."""
         super().resizeEvent(event)
         self._fold()
+        self._fit()
 
     def changeEvent(self, event: QEvent) -> None:
         """Take what is being written before the window loses sight of it."""
@@ -216,7 +232,7 @@ class SettingsWindow(ChildWindow):
         grid.addLayout(self._page, 0, 1)
         grid.setColumnStretch(1, 1)
         choices: list[tuple[object, str, str]] = [(g, g.title, g.sentence) for g in GROUPS]
-        self.group_box.set_choices(choices)
+        self.group_box.set_choices([*choices, (_KEYS, "Keyboard", ""), (None, "All settings", "")])
         self.foot.show_all.setText(f"Show all {len(SHOWN)}")
 
     def _make_head(self) -> QHBoxLayout:
@@ -236,6 +252,8 @@ class SettingsWindow(ChildWindow):
         self._area = QScrollArea()
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidgetResizable(True)
+        self._area.setVerticalScrollBar(QuietScrollBar())
+        self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidget(content)
@@ -249,7 +267,7 @@ class SettingsWindow(ChildWindow):
         self.search.list_requested.connect(self._focus_found)
         self.groups.group_chosen.connect(self.show_group)
         self.groups.keys_requested.connect(self.keys_requested)
-        self.group_box.chosen.connect(self.show_group)
+        self.group_box.chosen.connect(self._take_group)
         self.foot.show_all.clicked.connect(lambda: self.show_group(None))
         self.foot.load.clicked.connect(self.load_requested)
         self._close.clicked.connect(self.close)
@@ -257,13 +275,19 @@ class SettingsWindow(ChildWindow):
         QShortcut(QKeySequence.StandardKey.Find, self).activated.connect(self._focus_search)
         self.theme.changed.connect(self._take_theme)
 
+    def _fit(self) -> None:
+        side = 0 if self._is_folded else self.theme.px(SIDE_WIDTH)
+        self.list.fit(self.width() - side - 2 * self.theme.gap(36))
+
     def _fold(self) -> None:
         """Side by side, or one above the other."""
         is_folded = self.width() < FOLDED_EM * self.theme.em
-        self.list.set_stacked(self.width() < (FOLDED_EM + 8) * self.theme.em)
         if is_folded == self._is_folded:
             return
         self._is_folded = is_folded
+        self._top.setContentsMargins(
+            0, 0, self.theme.gap(36), self.theme.gap(10) if is_folded else 0
+        )
         self._side.setVisible(not is_folded)
         self.groups.setVisible(not is_folded)
         self.group_box.setVisible(is_folded)
@@ -281,6 +305,7 @@ class SettingsWindow(ChildWindow):
             for widget in (self._heading, self.search, self.groups):
                 self._side_box.addWidget(widget)
             self._side_box.addStretch(1)
+        self._show_page()
         self.update()
 
     # --- what is shown -----------------------------------------------------------------------
@@ -301,7 +326,7 @@ class SettingsWindow(ChildWindow):
         self.list.show_only(found, with_heads=bool(text) or group is None)
         self.groups.show_group("" if text or group is None else group.name)
         self.group_box.show_value(None if text else group)
-        self.foot.show_way_on(group is ESSENTIALS and not text)
+        self.foot.show_way_on(group is ESSENTIALS and not text and not self._is_folded)
         self._area.verticalScrollBar().setValue(0)
 
     @Slot()
@@ -338,14 +363,14 @@ class SettingsWindow(ChildWindow):
         edge = theme.gap(10)
         self._side_box.setContentsMargins(edge, theme.gap(14), edge, edge)
         self._side_box.setSpacing(theme.gap(10))
-        self._heading.setContentsMargins(theme.gap(8), 0, 0, 0)
+        self._heading_line.setContentsMargins(theme.gap(8), 0, 0, 0)
         self._page.setContentsMargins(side, theme.gap(20), 0, theme.gap(14))
-        self._top.setContentsMargins(0, 0, side, 0)
         self._top.setSpacing(theme.gap(8))
         self._head.setContentsMargins(0, 0, side, theme.gap(4))
         self.foot.setContentsMargins(0, theme.gap(8), side, 0)
-        self._content.setContentsMargins(0, 0, side, 0)
+        self._content.setContentsMargins(0, 0, side - SCROLL_BAR, 0)
         self._fold()
+        self._fit()
         self.update()
 
 

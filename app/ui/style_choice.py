@@ -104,7 +104,7 @@ class StyleChoice(QWidget):
         self._choice: Segmented | ListBox | None = None
         self.menu = IconButton(theme, "more", "Make, rename and delete styles")
         self.line = _NameLine(theme)
-        self._undo_text = Label(theme, "", TypeRole.SMALL, "text2")
+        self._undo_text = Label(theme, "", TypeRole.SMALL, "text2", elided=True)
         self.undo = Button(theme, "Undo", ButtonKind.LINK, icon="undo", small=True)
         self._undo_line = QWidget()
         self._build()
@@ -132,9 +132,8 @@ class StyleChoice(QWidget):
         self._row.addStretch(1)
         undo = QHBoxLayout(self._undo_line)
         undo.setContentsMargins(0, 0, 0, 0)
-        undo.addWidget(self._undo_text)
+        undo.addWidget(self._undo_text, 1)
         undo.addWidget(self.undo)
-        undo.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._row)
@@ -151,6 +150,7 @@ class StyleChoice(QWidget):
         """Side by side as long as there are Octet's own only, then a list."""
         if self._choice is not None:
             self._row.removeWidget(self._choice)
+            self._choice.hide()
             self._choice.deleteLater()
         if self._presets.own:
             self._choice = ListBox(self._theme, self._name)
@@ -191,7 +191,7 @@ class StyleChoice(QWidget):
             self._deleted = self._presets.delete(name)
         except DataFolderError as error:
             self.saving_failed.emit(str(error))
-        self._undo_text.setText(f"The style “{name}” is deleted. Its values stay in force.")
+        self._undo_text.setText(f"“{name}” is deleted. Its values stay.")
         self._undo_line.show()
         self.show_style(self._presets.name_in_force(self.view))
 
