@@ -42,7 +42,7 @@ class ChatSettingsWindow(ChildWindow):
         self._presets = Presets(settings)
         self._view = ChatOptions(settings, {})
         self.list = SettingList(theme, CHAT_ROWS, self._presets, settings.folder, is_of_chat=True)
-        self._title = Label(theme, "", TypeRole.H1, elided=True)
+        self._title = Label(theme, "Settings of this chat", TypeRole.H1, elided=True)
         self._sentence = Paragraph(
             theme,
             "They hold in this chat alone, from the next reply on. "

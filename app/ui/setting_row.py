@@ -71,7 +71,7 @@ class SettingRow(QWidget):
         tag: str = "changed",
         usual_tag: str = "",
     ) -> None:
-        """`is_wide`: always beneath. `tag` is shown while the value isn't usual, else `usual_tag`."""
+        """`is_wide`: always beneath. `tag` shows while the value isn't usual, else `usual_tag`."""
         super().__init__()
         self._theme = theme
         self._control = control
