@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.chat_options import CHAT_ROWS, ChatOptions
 from app.core.presets import Presets
@@ -18,12 +18,11 @@ from app.core.settings import PRESET_ROWS, STYLE, Settings
 from app.ui.buttons import Button, IconButton
 from app.ui.child_window import ChildWindow
 from app.ui.labels import Label, Paragraph
-from app.ui.quiet_scroll_bar import QuietScrollBar
+from app.ui.rows_area import RowsArea
 from app.ui.setting_list import SettingList
 from app.ui.theme import Theme, TypeRole
 
 USUAL_SIZE = (860, 780)
-SCROLL_BAR = 12
 
 
 class ChatSettingsWindow(ChildWindow):
@@ -112,21 +111,11 @@ class ChatSettingsWindow(ChildWindow):
         self._head = QHBoxLayout()
         self._head.addLayout(titles, 1)
         self._head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        content = QWidget()
-        self._content = QVBoxLayout(content)
-        self._content.addWidget(self.list)
-        area = QScrollArea()
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidgetResizable(True)
-        area.setVerticalScrollBar(QuietScrollBar())
-        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(content)
+        self._area = RowsArea(self.list)
         self._page = QVBoxLayout(self)
         self._page.setSpacing(0)
         self._page.addLayout(self._head)
-        self._page.addWidget(area, 1)
+        self._page.addWidget(self._area, 1)
         self._page.addSpacing(self.theme.gap(10))
         self._page.addWidget(self.reset_all_button, 0, Qt.AlignmentFlag.AlignLeft)
 
@@ -164,5 +153,5 @@ class ChatSettingsWindow(ChildWindow):
         side = theme.gap(36)
         self._page.setContentsMargins(side, theme.gap(20), 0, theme.gap(14))
         self._head.setContentsMargins(0, 0, side, 0)
-        self._content.setContentsMargins(0, 0, side - SCROLL_BAR, 0)
+        self._area.set_side(side)
         self._fit()

@@ -10,7 +10,7 @@ from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import DataFolderError
 from app.ui.buttons import Button, IconButton
@@ -19,6 +19,7 @@ from app.ui.filter_field import FilterField
 from app.ui.key_row import KeyRow
 from app.ui.keys import MESSAGE_KEYS, OTHER_KEYS, WINDOW_KEYS, Deed, WindowKey
 from app.ui.labels import Label, Paragraph
+from app.ui.rows_area import RowsArea
 from app.ui.shortcuts import Shortcuts
 from app.ui.theme import Theme, TypeRole
 
@@ -145,20 +146,8 @@ class KeysWindow(ChildWindow):
         top.addWidget(self.filter, 1)
         top.addWidget(self.reset_all)
         top.addWidget(close)
-        content = QWidget()
-        rows = QVBoxLayout(content)
-        rows.setContentsMargins(0, 0, theme.gap(24), 0)
-        rows.setSpacing(0)
-        for part in self._parts:
-            rows.addWidget(part)
-        rows.addWidget(self._nothing)
-        rows.addStretch(1)
-        area = QScrollArea()
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(content)
+        area = RowsArea(*self._parts, self._nothing, QWidget())
+        area.set_side(theme.gap(24))
         page = QVBoxLayout(self)
         page.setContentsMargins(theme.gap(24), theme.gap(16), 0, theme.gap(12))
         page.setSpacing(theme.gap(6))

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPen, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import DataFolderError
 from app.core.presets import Presets
@@ -24,7 +24,7 @@ from app.ui.child_window import ChildWindow
 from app.ui.filter_field import FilterField
 from app.ui.labels import Label, Paragraph
 from app.ui.list_box import ListBox
-from app.ui.quiet_scroll_bar import QuietScrollBar
+from app.ui.rows_area import RowsArea
 from app.ui.setting_groups import SettingGroups
 from app.ui.setting_list import SettingList
 from app.ui.setting_row import SettingRow
@@ -33,7 +33,6 @@ from app.ui.theme import Theme, TypeRole
 USUAL_SIZE = (1040, 780)
 SIDE_WIDTH = 248
 FOLDED_EM = 56
-SCROLL_BAR = 12
 _KEYS = "keys"
 SHOWN = tuple(setting for setting in TABLE if setting.group is not None)
 """The rows that people see."""
@@ -63,6 +62,30 @@ class _Values:
             self.presets.choose(str(value))
         else:
             self._settings.set(setting, value)
+
+
+class _Head(QWidget):
+    """What the page is called, and the button that closes."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.title = Label(theme, "", TypeRole.H1)
+        self._sentence = Paragraph(theme, "", TypeRole.BODY, "text2")
+        titles = QVBoxLayout()
+        titles.setSpacing(theme.gap(2))
+        titles.addWidget(self.title)
+        titles.addWidget(self._sentence)
+        self._line = QHBoxLayout(self)
+        self._line.addLayout(titles, 1)
+
+    def show_page(self, title: str, sentence: str) -> None:
+        """Another page."""
+        self.title.setText(title)
+        self._sentence.set_text(sentence)
+
+    def take_button(self, button: QWidget) -> None:
+        """Have it at the right."""
+        self._line.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
 
 
 class SettingsFoot(QWidget):
@@ -136,8 +159,8 @@ class SettingsWindow(ChildWindow):
         self._heading = QWidget()
         self._heading_line = QHBoxLayout(self._heading)
         self._heading_line.addWidget(Label(theme, "Settings", TypeRole.H2))
-        self._title = Label(theme, "", TypeRole.H1)
-        self._sentence = Paragraph(theme, "", TypeRole.BODY, "text2")
+        self._head = _Head(theme)
+        self._area = RowsArea(self.list)
         self.foot = SettingsFoot(theme)
         self._close = IconButton(theme, "close", "Close the settings", "Esc")
         self._is_folded: bool | None = None
@@ -215,15 +238,16 @@ class SettingsWindow(ChildWindow):
     # --- parts -------------------------------------------------------------------------------
 
     def _build(self) -> None:
+        for widget in (self._heading, self.search, self.groups, self.group_box):
+            widget.setParent(self)  # else each would be a window until it has its place
         self._side = QWidget()
         self._side_box = QVBoxLayout(self._side)
         self._top = QHBoxLayout()
-        self._head = self._make_head()
         self._page = QVBoxLayout()
         self._page.setSpacing(0)
         self._page.addLayout(self._top)
-        self._page.addLayout(self._head)
-        self._page.addWidget(self._make_area(), 1)
+        self._page.addWidget(self._head)
+        self._page.addWidget(self._area, 1)
         self._page.addWidget(self.foot)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -234,30 +258,6 @@ class SettingsWindow(ChildWindow):
         choices: list[tuple[object, str, str]] = [(g, g.title, g.sentence) for g in GROUPS]
         self.group_box.set_choices([*choices, (_KEYS, "Keyboard", ""), (None, "All settings", "")])
         self.foot.show_all.setText(f"Show all {len(SHOWN)}")
-
-    def _make_head(self) -> QHBoxLayout:
-        titles = QVBoxLayout()
-        titles.setSpacing(self.theme.gap(2))
-        titles.addWidget(self._title)
-        titles.addWidget(self._sentence)
-        head = QHBoxLayout()
-        head.addLayout(titles, 1)
-        head.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
-        return head
-
-    def _make_area(self) -> QScrollArea:
-        content = QWidget()
-        self._content = QVBoxLayout(content)
-        self._content.addWidget(self.list)
-        self._area = QScrollArea()
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setWidgetResizable(True)
-        self._area.setVerticalScrollBar(QuietScrollBar())
-        self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setWidget(content)
-        return self._area
 
     def _connect(self) -> None:
         self.list.value_chosen.connect(self._take_value)
@@ -297,11 +297,9 @@ class SettingsWindow(ChildWindow):
         if is_folded:
             for part, share in ((self.group_box, 2), (self.search, 3)):
                 self._top.addWidget(part, share)
-            self._head.removeWidget(self._close)
             self._top.addWidget(self._close)
         else:
-            self._top.removeWidget(self._close)
-            self._head.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+            self._head.take_button(self._close)
             for widget in (self._heading, self.search, self.groups):
                 self._side_box.addWidget(widget)
             self._side_box.addStretch(1)
@@ -321,8 +319,7 @@ class SettingsWindow(ChildWindow):
             sentence = "They apply at once."
         else:
             found, title, sentence = rows_of(group), group.title, group.sentence
-        self._title.setText(title)
-        self._sentence.set_text(sentence)
+        self._head.show_page(title, sentence)
         self.list.show_only(found, with_heads=bool(text) or group is None)
         self.groups.show_group("" if text or group is None else group.name)
         self.group_box.show_value(None if text else group)
@@ -368,7 +365,7 @@ class SettingsWindow(ChildWindow):
         self._top.setSpacing(theme.gap(8))
         self._head.setContentsMargins(0, 0, side, theme.gap(4))
         self.foot.setContentsMargins(0, theme.gap(8), side, 0)
-        self._content.setContentsMargins(0, 0, side - SCROLL_BAR, 0)
+        self._area.set_side(side)
         self._fold()
         self._fit()
         self.update()

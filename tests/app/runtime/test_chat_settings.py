@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from app.core import settings as rows
 from app.engine.protocol import Generate
 from app.runtime.chat_session import ChatSession
@@ -17,9 +15,11 @@ def kept_by(session: ChatSession) -> list[tuple[int, object]]:
     return kept
 
 
-def asked_last(house: House) -> Any:
+def asked_last(house: House) -> Generate:
     """The last reply that was asked for."""
-    return house.engines.last.asked(Generate)[-1]
+    request = house.engines.last.asked(Generate)[-1]
+    assert isinstance(request, Generate)
+    return request
 
 
 def own(session: ChatSession, **options: object) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QSpinBox
+from PySide6.QtWidgets import QSpinBox, QWidget
 
 from app.core import settings as rows
 from app.core.chat_options import CHAT_ROWS
+from app.core.setting import Setting
 from app.core.settings import Settings
 from app.ui.chat_settings_window import ChatSettingsWindow
 from app.ui.main_window import MainWindow
@@ -26,7 +27,7 @@ def chat_window(window: MainWindow, session: ScriptedSession) -> ChatSettingsWin
     return window.windows.chat_settings
 
 
-def part(window: ChatSettingsWindow, setting: Any, kind: Any) -> Any:
+def part(window: ChatSettingsWindow, setting: Setting[Any], kind: type[QWidget]) -> Any:  # noqa: ANN401  of whichever kind
     """The control inside a setting's row."""
     return window.list.control(setting).findChildren(kind)[0]
 

@@ -29,15 +29,17 @@ from tests.fakes import ScriptedSession
 
 
 @pytest.fixture
-def settings_window(window: MainWindow) -> SettingsWindow:
+def settings_window(window: MainWindow, qtbot: QtBot) -> SettingsWindow:
     """Opened as the user does."""
     window.windows.show_settings()
-    assert window.windows.settings is not None
-    window.windows.settings.resize(1040, 780)
-    return window.windows.settings
+    opened = window.windows.settings
+    assert opened is not None
+    opened.resize(1040, 780)
+    qtbot.waitUntil(opened.isActiveWindow)
+    return opened
 
 
-def part(window: SettingsWindow, setting: Setting[Any], kind: type[QWidget]) -> Any:
+def part(window: SettingsWindow, setting: Setting[Any], kind: type[QWidget]) -> Any:  # noqa: ANN401  of whichever kind
     """The control inside a setting's row."""
     return window.list.control(setting).findChildren(kind)[0]
 
@@ -70,6 +72,12 @@ def test_every_row_has_a_control_of_its_kind(settings_window: SettingsWindow) ->
         control = settings_window.list.control(setting)
         found = [kind for kind in kinds[setting.kind] if control.findChildren(kind)]
         assert found, setting.name
+
+
+def test_it_opens_one_window(window: MainWindow, settings_window: SettingsWindow) -> None:
+    """No part of it stands alone for a moment."""
+    seen = {widget for widget in QApplication.topLevelWidgets() if widget.isVisible()}
+    assert seen == {window, settings_window}
 
 
 def test_the_theme_changes_at_once(
@@ -187,7 +195,7 @@ def test_the_search_shows_what_it_finds_under_heads(settings_window: SettingsWin
     found = shown_rows(settings_window)
     settings_window.search.setText("zzz")
     none = shown_rows(settings_window)
-    title = settings_window._title.text()
+    title = settings_window._head.title.text()
     settings_window.search.clear()
 
     assert {"repeat_penalty", "frequency_penalty", "presence_penalty"} <= set(found)
@@ -196,9 +204,8 @@ def test_the_search_shows_what_it_finds_under_heads(settings_window: SettingsWin
     assert len(shown_rows(settings_window)) == 6
 
 
-def test_the_search_is_worked_by_keyboard(settings_window: SettingsWindow, qtbot: QtBot) -> None:
+def test_the_search_is_worked_by_keyboard(settings_window: SettingsWindow) -> None:
     """Ctrl+F, a word, Down to the control, arrows change it."""
-    qtbot.waitUntil(settings_window.isActiveWindow)
     QTest.keyClick(settings_window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     assert settings_window.search.hasFocus()
     QTest.keyClicks(settings_window.search, "threads")
@@ -313,17 +320,18 @@ class TestStyles:
     """Making, renaming and deleting one's own."""
 
     @pytest.fixture
-    def choice(self, settings_window: SettingsWindow) -> Any:
+    def choice(self, settings_window: SettingsWindow) -> StyleChoice:
         """The row's control."""
-        return part(settings_window, rows.STYLE, StyleChoice)
+        (found,) = settings_window.list.control(rows.STYLE).findChildren(StyleChoice)
+        return found
 
-    def name(self, choice: Any, text: str) -> None:
+    def name(self, choice: StyleChoice, text: str) -> None:
         """Write a name, and Enter."""
         choice.line.edit.setText(text)
         QTest.keyClick(choice.line.edit, Qt.Key.Key_Return)
 
     def test_one_is_made_of_the_values_in_force(
-        self, window: MainWindow, choice: Any, settings: Settings
+        self, window: MainWindow, choice: StyleChoice, settings: Settings
     ) -> None:
         """It is in force at once, and in the composer's menu."""
         settings.set(rows.TEMPERATURE, 0.15)
@@ -334,7 +342,7 @@ class TestStyles:
         assert window.page.composer._style._names[-1] == "Dry"
         assert not choice.line.isVisible()
 
-    def test_a_bad_name_is_refused_in_words(self, choice: Any, settings: Settings) -> None:
+    def test_a_bad_name_is_refused_in_words(self, choice: StyleChoice, settings: Settings) -> None:
         """The line stays; Escape leaves it, and the window is still there."""
         choice.begin_new()
         self.name(choice, "precise")
@@ -347,7 +355,7 @@ class TestStyles:
         assert choice.window().isVisible()
         assert Presets(settings).own == ()
 
-    def test_renaming_and_deleting_with_undo(self, choice: Any, settings: Settings) -> None:
+    def test_renaming_and_deleting_with_undo(self, choice: StyleChoice, settings: Settings) -> None:
         """The style in force."""
         settings.set(rows.TEMPERATURE, 0.15)
         choice.begin_new()
