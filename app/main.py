@@ -50,7 +50,7 @@ def open_window(data_dir_option: Path | None, model: Path | None, *, is_offline:
     ApplicationLook(application, theme)
     window = MainWindow(session, settings, theme)
     window.close_requested.connect(application.quit)
-    ending = _EndingSignals(application)
+    ending = _EndingSignals(window)
     window.show()
     session.start(str(model.absolute()) if model else "")
     try:
@@ -119,7 +119,7 @@ class _EndingSignals:
     signal's number comes through a socket that Qt watches.
     """
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, window: MainWindow) -> None:
         self._ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         self._theirs = theirs
@@ -127,7 +127,7 @@ class _EndingSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Type.Read)
-        self._notifier.activated.connect(application.quit)
+        self._notifier.activated.connect(window.leave)
 
     def close(self) -> None:
         """Stop watching."""

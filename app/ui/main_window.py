@@ -79,6 +79,7 @@ class MainWindow(WindowFrame):
         self.windows = ChildWindows(self)
         self._keys = WindowKeys(self, self.shortcuts)
         self._is_leaving = False
+        self._must_leave = False
         self._connect()
         self._restore_geometry()
         self._apply_reading()
@@ -177,7 +178,7 @@ class MainWindow(WindowFrame):
         """Remember the place, and say that it is the end; or after the reply, if that is wished."""
         geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
         self._keep(WINDOW_GEOMETRY, geometry)
-        if self.settings.get(ON_CLOSE) == "finish" and self.session.state.is_working:
+        if self._may_finish and self.session.state.is_working and not _session_ends():
             event.ignore()
             self._is_leaving = True
             self.hide()
@@ -249,6 +250,16 @@ class MainWindow(WindowFrame):
         self._clock.still = self.isMinimized() or reduces_motion
 
     @Slot()
+    def leave(self) -> None:
+        """Close and end at once, whatever is under way."""
+        self._must_leave = True
+        self.close()
+
+    @property
+    def _may_finish(self) -> bool:
+        return not self._must_leave and self.settings.get(ON_CLOSE) == "finish"
+
+    @Slot()
     def _leave_if_done(self) -> None:
         """The window was closed during a reply, which has ended."""
         if self._is_leaving and not self.session.state.is_working:
@@ -290,3 +301,9 @@ class MainWindow(WindowFrame):
         if kept:
             with contextlib.suppress(ValueError):
                 self.restoreGeometry(QByteArray(base64.b64decode(kept)))
+
+
+def _session_ends() -> bool:
+    """Whether the system wants the program gone: it waits for nobody's reply."""
+    application = QGuiApplication.instance()
+    return isinstance(application, QGuiApplication) and application.isSavingSession()

@@ -76,6 +76,7 @@ class _Head(QWidget):
         titles.addWidget(self.title)
         titles.addWidget(self._sentence)
         self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(0, 0, 0, 0)
         self._line.addLayout(titles, 1)
 
     def show_page(self, title: str, sentence: str) -> None:

@@ -49,6 +49,20 @@ def test_a_reply_is_finished_first(
     assert during == []
 
 
+def test_the_system_waits_for_no_reply(
+    window: MainWindow, session: ScriptedSession, settings: Settings
+) -> None:
+    """Ctrl-C and a request to end close the window at once, be it in sight or gone already."""
+    told = closings(window)
+    settings.set(ON_CLOSE, "finish")
+    session.become(SessionState.REPLYING)
+    window.close()
+    before = list(told)
+    window.leave()
+
+    assert (before, told) == ([], [True])
+
+
 def test_without_a_reply_nothing_is_waited_for(
     window: MainWindow, session: ScriptedSession, settings: Settings
 ) -> None:
