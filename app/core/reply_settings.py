@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.setting import Setting
+from app.core.setting import Choice, Setting
 from app.core.setting_groups import REPLIES
 
 STYLE_INSTRUCTIONS = Setting(
@@ -130,6 +130,139 @@ PRESENCE_PENALTY = Setting(
     synonyms=("repeat", "sampling", "topic"),
     per_chat=True,
 )
+TEMPERATURE_RANGE = Setting(
+    "temperature_range",
+    0.0,
+    "Temperature range",
+    "The temperature moves so far both ways, with how certain the model is; 0 keeps it.",
+    REPLIES,
+    lowest=0.0,
+    highest=2.0,
+    step=0.05,
+    synonyms=("dynamic temperature", "dynatemp"),
+    per_chat=True,
+)
+TOP_N_SIGMA = Setting(
+    "top_n_sigma",
+    -1.0,
+    "Top-n-sigma",
+    "Only tokens so many standard deviations below the likeliest are considered.",
+    REPLIES,
+    lowest=-1.0,
+    highest=10.0,
+    step=0.1,
+    lowest_label="Off",
+    synonyms=("sampling", "nsigma"),
+    per_chat=True,
+)
+XTC_PROBABILITY = Setting(
+    "xtc_probability",
+    0.0,
+    "XTC probability",
+    "How often the likeliest tokens are left out, so that others come; 0 never does it.",
+    REPLIES,
+    lowest=0.0,
+    highest=1.0,
+    step=0.05,
+    synonyms=("sampling", "exclude top choices"),
+    per_chat=True,
+)
+XTC_THRESHOLD = Setting(
+    "xtc_threshold",
+    0.1,
+    "XTC threshold",
+    "Only tokens at least so likely are left out by XTC.",
+    REPLIES,
+    lowest=0.0,
+    highest=1.0,
+    step=0.05,
+    synonyms=("sampling", "exclude top choices"),
+    per_chat=True,
+)
+DRY_MULTIPLIER = Setting(
+    "dry_multiplier",
+    0.0,
+    "DRY strength",
+    "Makes it unlikely that whole passages come again; 0 switches it off.",
+    REPLIES,
+    lowest=0.0,
+    highest=5.0,
+    step=0.1,
+    synonyms=("repeat", "loop", "sampling"),
+    per_chat=True,
+)
+DRY_BASE = Setting(
+    "dry_base",
+    1.75,
+    "DRY growth",
+    "How much stronger DRY gets with each repeated token.",
+    REPLIES,
+    lowest=1.0,
+    highest=4.0,
+    step=0.05,
+    synonyms=("repeat", "sampling"),
+    per_chat=True,
+)
+DRY_ALLOWED_TOKENS = Setting(
+    "dry_allowed_tokens",
+    2,
+    "DRY allowance",
+    "Repeated passages up to this length are left alone.",
+    REPLIES,
+    lowest=0,
+    highest=64,
+    step=1,
+    unit="tokens",
+    synonyms=("repeat", "sampling"),
+    per_chat=True,
+)
+DRY_LAST_TOKENS = Setting(
+    "dry_last_tokens",
+    64,
+    "DRY look back",
+    "How far back DRY looks for passages.",
+    REPLIES,
+    lowest=0,
+    highest=131072,
+    step=16,
+    unit="tokens",
+    synonyms=("repeat", "sampling", "window"),
+    per_chat=True,
+)
+MIROSTAT = Setting(
+    "mirostat",
+    0,
+    "Mirostat",
+    "Keeps replies about equally surprising; it takes the place of all that narrow the choice.",
+    REPLIES,
+    choices=(Choice(0, "Off"), Choice(1, "Version 1"), Choice(2, "Version 2")),
+    synonyms=("sampling", "entropy"),
+    per_chat=True,
+)
+MIROSTAT_TAU = Setting(
+    "mirostat_tau",
+    5.0,
+    "Mirostat surprise",
+    "How surprising replies are with Mirostat.",
+    REPLIES,
+    lowest=0.0,
+    highest=20.0,
+    step=0.5,
+    synonyms=("sampling", "tau", "entropy"),
+    per_chat=True,
+)
+MIROSTAT_ETA = Setting(
+    "mirostat_eta",
+    0.1,
+    "Mirostat pace",
+    "How quickly Mirostat corrects itself.",
+    REPLIES,
+    lowest=0.0,
+    highest=1.0,
+    step=0.05,
+    synonyms=("sampling", "eta", "learning rate"),
+    per_chat=True,
+)
 SEED = Setting(
     "seed",
     -1,
@@ -137,7 +270,7 @@ SEED = Setting(
     "The same seed, settings and words give the same reply on the same computer.",
     REPLIES,
     lowest=-1,
-    highest=2_147_483_647,
+    highest=4_294_967_294,
     lowest_label="A fresh one each time",
     synonyms=("random", "reproducible", "again"),
     per_chat=True,
@@ -181,7 +314,7 @@ JSON_SCHEMA = Setting(
     "json_schema",
     "",
     "JSON schema",
-    "Replies are JSON of this form. It comes before a grammar.",
+    "Replies are JSON of this form, unless there is a grammar.",
     REPLIES,
     placeholder='{"type": "object"}',
     synonyms=("structured output", "format", "constrain"),
@@ -199,6 +332,17 @@ PRESET_ROWS: tuple[Setting[Any], ...] = (
     REPEAT_LAST_TOKENS,
     FREQUENCY_PENALTY,
     PRESENCE_PENALTY,
+    TEMPERATURE_RANGE,
+    TOP_N_SIGMA,
+    XTC_PROBABILITY,
+    XTC_THRESHOLD,
+    DRY_MULTIPLIER,
+    DRY_BASE,
+    DRY_ALLOWED_TOKENS,
+    DRY_LAST_TOKENS,
+    MIROSTAT,
+    MIROSTAT_TAU,
+    MIROSTAT_ETA,
     STYLE_INSTRUCTIONS,
 )
 """What a style sets together."""

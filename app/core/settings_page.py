@@ -57,18 +57,19 @@ def _choices(row: Setting[Any]) -> str:
 
 
 def _styles() -> str:
-    names = [row.title for row in PRESET_ROWS if row.kind is Kind.NUMBER]
+    rows = [row for row in PRESET_ROWS if len({p.value_of(row) for p in BUILT_IN}) > 1]
     lines = [
         "## Styles",
         "",
-        "A style sets these together, and has instructions of its own. Yours stand beside them.",
+        "A style sets all that chooses tokens, and has instructions of its own; Octet's differ in",
+        "these. Yours stand beside them.",
         "",
         f"| | {' | '.join(preset.name for preset in BUILT_IN)} |",
         f"|---|{'---|' * len(BUILT_IN)}",
     ]
-    for name, row in zip(names, (r for r in PRESET_ROWS if r.kind is Kind.NUMBER), strict=True):
+    for row in rows:
         values = " | ".join(row.words_of(preset.value_of(row)) for preset in BUILT_IN)
-        lines.append(f"| {name} | {values} |")
+        lines.append(f"| {row.title} | {values} |")
     return "\n".join([*lines, ""])
 
 

@@ -14,6 +14,7 @@ from app.ui.labels import Label
 from app.ui.theme import Theme, TypeRole, tabular
 
 _DECIMALS = 2
+_LARGEST_OF_QT = 2**31 - 1
 
 
 class _Whole(QSpinBox):
@@ -54,7 +55,10 @@ class NumberBox(QWidget):
         self._theme = theme
         self._setting = setting
         self.spin: QSpinBox | QDoubleSpinBox
-        self.spin = _Whole() if isinstance(setting.default, int) else _Broken()
+        is_whole = isinstance(setting.default, int)
+        fits = (setting.highest or 0) <= _LARGEST_OF_QT  # a seed doesn't
+        self.spin = _Whole() if is_whole and fits else _Broken()
+        self._decimals = 0 if is_whole else _DECIMALS
         self.slider: QSlider | None = None
         self._fill_spin()
         self._layout = QHBoxLayout(self)
@@ -79,7 +83,7 @@ class NumberBox(QWidget):
         setting, spin = self._setting, self.spin
         low, high = setting.lowest or 0, setting.highest or 0
         if isinstance(spin, QDoubleSpinBox):
-            spin.setDecimals(_DECIMALS)
+            spin.setDecimals(self._decimals)
             spin.setRange(low, high)
             spin.setSingleStep(setting.step)
         else:
@@ -112,6 +116,8 @@ class NumberBox(QWidget):
     def _take_number(self, number: float) -> None:
         if isinstance(self._setting.default, float):
             number = round(number, _DECIMALS)
+        else:
+            number = round(number)
         self.show_number(number)
         self.number_chosen.emit(number)
 

@@ -41,7 +41,7 @@ def test_a_number_has_bounds_and_a_step(setting: Setting[Any]) -> None:
     assert setting.lowest is not None
     assert setting.highest is not None
     assert 0 < setting.step < setting.highest - setting.lowest
-    assert type(setting.lowest) is type(setting.default)
+    assert setting.accepts(type(setting.default)(setting.lowest))
 
 
 def test_a_beginner_sees_six() -> None:

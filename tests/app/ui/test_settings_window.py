@@ -152,10 +152,12 @@ def test_a_list_has_a_line_for_each(settings_window: SettingsWindow, settings: S
 
 def test_numbers_keep_to_their_bounds(settings_window: SettingsWindow, settings: Settings) -> None:
     """And say the special one in words."""
-    spin = part(settings_window, rows.SEED, QSpinBox)
+    spin = part(settings_window, rows.SEED, NumberBox).spin
     assert spin.text() == "A fresh one each time"
     spin.setValue(-5)
     assert settings.get(rows.SEED) == -1
+    spin.setValue(4_294_967_294)
+    assert settings.get(rows.SEED) == 4_294_967_294
     temperature = part(settings_window, rows.TEMPERATURE, NumberBox).spin
     temperature.stepUp()
     assert settings.get(rows.TEMPERATURE) == 0.75
