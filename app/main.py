@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, QSocketNotifier, Signal
+from PySide6.QtCore import QLocale, QObject, QSocketNotifier, QTranslator, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import OctetError
 from app.core.paths import DataFolder, data_dir, open_data_folder, resources
-from app.core.settings import TEXT_SIZE_PERCENT, THEME, Settings
+from app.core.settings import LANGUAGE, TEXT_SIZE_PERCENT, THEME, Settings
 from app.engine.client import EngineClient
 from app.runtime import notices
 from app.runtime.chat_session import ChatSession
@@ -42,13 +42,15 @@ def open_window(data_dir_option: Path | None, model: Path | None, *, is_offline:
     application = QApplication([sys.argv[0]])
     application.setApplicationName("Octet")
     application.setDesktopFileName("octet")
+    application.setQuitOnLastWindowClosed(False)  # the window says when
     session, settings = build_session(folder, is_offline=is_offline)
+    install_language(application, settings.get(LANGUAGE), resources())
     reporter = _UnexpectedErrors(folder, session)
     theme = Theme(settings.get(THEME), settings.get(TEXT_SIZE_PERCENT))
     ApplicationLook(application, theme)
     window = MainWindow(session, settings, theme)
     window.close_requested.connect(application.quit)
-    ending = _EndingSignals(application)
+    ending = _EndingSignals(window)
     window.show()
     session.start(str(model.absolute()) if model else "")
     try:
@@ -66,6 +68,27 @@ def build_session(folder: DataFolder, *, is_offline: bool) -> tuple[ChatSession,
     settings = Settings(folder.settings, store.write_file)
     session = ChatSession(folder, resources(), settings, store, engine, offline=is_offline)
     return session, settings
+
+
+def install_language(application: QApplication, language: str, resources_folder: Path) -> str:
+    """Let the window speak `language` ("system": the system's), as far as there is a catalogue.
+
+    Numbers and dates follow it, too, unless it is the system's. Returns the code of the catalogue
+    that was installed, "" for none: then it is English.
+    """
+    folder = str(resources_folder / "translations")
+    locale = QLocale() if language == "system" else QLocale(language)
+    if language != "system":
+        QLocale.setDefault(locale)
+    code = QLocale.languageToCode(locale.language())
+    own = QTranslator(application)
+    if not own.load(f"octet_{code}", folder):
+        return ""
+    qt = QTranslator(application)  # Qt's own words, of menus for texts say
+    if qt.load(f"qtbase_{code}", folder):
+        application.installTranslator(qt)
+    application.installTranslator(own)
+    return code
 
 
 def has_display() -> bool:
@@ -96,7 +119,7 @@ class _EndingSignals:
     signal's number comes through a socket that Qt watches.
     """
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, window: MainWindow) -> None:
         self._ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         self._theirs = theirs
@@ -104,7 +127,7 @@ class _EndingSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Type.Read)
-        self._notifier.activated.connect(application.quit)
+        self._notifier.activated.connect(window.leave)
 
     def close(self) -> None:
         """Stop watching."""

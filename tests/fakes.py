@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from app.core.chat_options import ChatOptions
 from app.core.conversation import Conversation, ConversationSummary, Message, MessageState, Role
+from app.core.settings import Settings
 from app.engine.protocol import (
     CountTokens,
     EngineParameters,
@@ -362,6 +364,9 @@ class ScriptedSession(SessionFacts):
         self.draft = ""
         self.state = SessionState.NO_MODEL
         self.speed = ScriptedMeter(self._note)
+        self.chat_settings = ScriptedChatSettings()
+        self.unloader = ScriptedUnloader(self._note)
+        self.is_loaded = True
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
         for wish in _WISHES:
@@ -409,6 +414,51 @@ class ScriptedSession(SessionFacts):
 
     def _note(self, wish: str, *arguments: object) -> None:
         self.wishes.append((wish, *arguments))
+
+
+class ScriptedChatSettings(QObject):
+    """Stands for `app.runtime.chat_settings.ChatSettings`, and keeps what is wished.
+
+    Attributes:
+        general: the settings beneath.
+        options: the shown chat's own.
+    """
+
+    options_changed = Signal()
+    options_kept = Signal(int, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.general = Settings(Path("/nowhere/settings.json"))
+        self.options: Mapping[str, object] = {}
+
+    @property
+    def shown(self) -> ChatOptions:
+        """Those of the shown chat."""
+        return ChatOptions(self.general, self.options)
+
+    def set_options(self, options: Mapping[str, object]) -> None:
+        """They are these now."""
+        self.options = dict(options)
+        self.options_changed.emit()
+
+    def note_settings(self) -> None:
+        """The general ones are others."""
+        self.options_changed.emit()
+
+
+class ScriptedUnloader(QObject):
+    """Stands for `app.runtime.idle_unloader.IdleUnloader`; its wish is "unloader.unload"."""
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        super().__init__()
+        self.can_unload = False
+        self.activities = 0
+        self.unload = partial(note, "unloader.unload")
+
+    def note_activity(self) -> None:
+        """The time begins anew."""
+        self.activities += 1
 
 
 class ScriptedMeter(QObject):

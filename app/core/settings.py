@@ -1,4 +1,4 @@
-"""The one table of settings, and their values in settings.json.
+"""The values of the settings, in settings.json.
 
 Only what differs from the default is written. A value that the table doesn't allow counts as the
 default; a name that it doesn't know (a newer Octet's) is kept. Knows nothing of windows.
@@ -8,200 +8,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from app.core.engine_settings import *  # noqa: F403  the rows are asked for from here
 from app.core.paths import write_private_file
-
-Value = bool | int | float | str | tuple[str, ...]
-T = TypeVar("T", bool, int, float, str, tuple[str, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
-    """One row of the table.
-
-    `title` and `sentence` are what a person reads; both are empty for what the program remembers
-    by itself. `choices` lists all allowed values, `lowest` and `highest` are inclusive bounds.
-    """
-
-    name: str
-    default: T
-    title: str = ""
-    sentence: str = ""
-    choices: tuple[T, ...] = ()
-    lowest: float | None = None
-    highest: float | None = None
-
-    def accepts(self, value: Value) -> bool:
-        """Whether `value` is of the right type, one of the choices and within the bounds."""
-        if type(value) is not type(self.default):
-            return False
-        if self.choices and value not in self.choices:
-            return False
-        if not isinstance(value, (int, float)):
-            return True
-        above = self.lowest is None or value >= self.lowest
-        return above and (self.highest is None or value <= self.highest)
-
-    def from_json(self, value: object) -> T | None:
-        """The value as it stands in the file, or None if the table doesn't allow it."""
-        kind = type(self.default)
-        found: Any = value
-        if kind is float and type(value) is int:
-            found = float(value)
-        elif kind is tuple and isinstance(value, list):
-            found = tuple(str(item) for item in value)
-        return found if self.accepts(found) else None
-
-
-THEME = Setting(
-    "theme",
-    "system",
-    "Theme",
-    "Follows the system unless you choose.",
-    choices=("system", "light", "dark"),
-)
-TEXT_SIZE_PERCENT = Setting(
-    "text_size_percent",
-    100,
-    "Text size",
-    "Ctrl+Plus and Ctrl+Minus do the same anywhere.",
-    lowest=80,
-    highest=200,
-)
-SEND_KEY = Setting(
-    "send_key",
-    "enter",
-    "Send with",
-    "The other combination starts a new line.",
-    choices=("enter", "ctrl+enter"),
-)
-INSTRUCTIONS = Setting(
-    "instructions",
-    "",
-    "Instructions for every new chat",
-    "Read before each conversation, so short ones are quicker.",
-)
-TEMPERATURE = Setting(
-    "temperature",
-    0.7,
-    "Temperature",
-    "How freely words are chosen; at 0 the likeliest one always wins.",
-    lowest=0.0,
-    highest=2.0,
-)
-TOP_K = Setting(
-    "top_k",
-    40,
-    "Top-k",
-    "Only this many of the likeliest tokens are considered; 0 considers all.",
-    lowest=0,
-    highest=1000,
-)
-TOP_P = Setting(
-    "top_p",
-    0.95,
-    "Top-p",
-    "Only the likeliest tokens that together reach this share are considered.",
-    lowest=0.0,
-    highest=1.0,
-)
-MIN_P = Setting(
-    "min_p",
-    0.05,
-    "Min-p",
-    "Tokens below this share of the likeliest one are left out.",
-    lowest=0.0,
-    highest=1.0,
-)
-REPEAT_PENALTY = Setting(
-    "repeat_penalty",
-    1.0,
-    "Repetition penalty",
-    "Above 1, tokens that came lately are chosen less often.",
-    lowest=0.5,
-    highest=2.0,
-)
-PREFERENCE = Setting(
-    "preference",
-    "balanced",
-    "Prefer",
-    "What there is to be most of, where memory doesn't suffice for everything.",
-    choices=("balanced", "quality", "speed", "context"),
-)
-CONTEXT_TOKENS = Setting(
-    "context_tokens",
-    0,
-    "Context",
-    "How many tokens of a chat the model remembers. More take memory, also while they are empty.",
-    lowest=0,
-    highest=131_072,
-)
-KV_TYPE = Setting(
-    "kv_type",
-    "",
-    "Precision of the context",
-    "q8_0 takes half the memory of f16, and reads long chats a little more slowly.",
-    choices=("", "f16", "q8_0"),
-)
-USES_GPUS = Setting(
-    "uses_gpus",
-    True,
-    "Graphics card",
-    "Without it the processor does all the work, more slowly.",
-)
-LAST_MODEL = Setting("last_model", "")
-OTHER_MODELS: Setting[tuple[str, ...]] = Setting("other_models", ())
-WINDOW_GEOMETRY = Setting("window_geometry", "")
-SIDEBAR_SHOWN = Setting("sidebar_shown", True)
-
-TABLE: tuple[Setting[Any], ...] = (
-    THEME,
-    TEXT_SIZE_PERCENT,
-    SEND_KEY,
-    INSTRUCTIONS,
-    TEMPERATURE,
-    TOP_K,
-    TOP_P,
-    MIN_P,
-    REPEAT_PENALTY,
-    PREFERENCE,
-    CONTEXT_TOKENS,
-    KV_TYPE,
-    USES_GPUS,
-    LAST_MODEL,
-    OTHER_MODELS,
-    WINDOW_GEOMETRY,
-    SIDEBAR_SHOWN,
-)
-"""Every setting there is. 0 `context_tokens` and an empty `kv_type` leave the choice to the plan.
-
-`last_model` and `other_models` hold absolute paths of GGUF files, `window_geometry` what the window
-writes there (base64 of Qt's bytes)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """A named set of sampling values."""
-
-    name: str
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
-    repeat_penalty: float
-
-
-STYLES = (
-    Style("Precise", 0.3, 40, 0.9, 0.05, 1.0),
-    Style("Balanced", 0.7, 40, 0.95, 0.05, 1.0),
-    Style("Creative", 1.0, 0, 0.98, 0.02, 1.0),
-    Style("Deterministic", 0.0, 40, 0.95, 0.05, 1.0),
-)
-"""The presets, in the order in which they are shown; "Balanced" is the table's defaults."""
+from app.core.reply_settings import *  # noqa: F403
+from app.core.setting import Setting as Setting
+from app.core.setting import SettingsView as SettingsView
+from app.core.setting import T as T
+from app.core.setting import Value as Value
+from app.core.settings_table import *  # noqa: F403
+from app.core.settings_table import TABLE as TABLE
+from app.core.settings_table import row_named as row_named
 
 
 class Settings:
@@ -218,6 +38,11 @@ class Settings:
         self._write = write
         self.problem = ""
         self._values: dict[str, object] = dict(self._read())
+
+    @property
+    def folder(self) -> Path:
+        """Where the file stands: the data folder."""
+        return self._path.parent
 
     def get(self, setting: Setting[T]) -> T:
         """The setting's value, or its default."""
@@ -242,20 +67,34 @@ class Settings:
         """Whether the value differs from the default."""
         return bool(self.get(setting) != setting.default)
 
-    @property
-    def style(self) -> str:
-        """The name of the preset whose values are all in force, or "" for own values."""
-        in_force = tuple(self.get(setting) for setting in _STYLE_SETTINGS)
-        return next((s.name for s in STYLES if _style_values(s) == in_force), "")
+    def set_many(self, values: Mapping[str, Value]) -> None:
+        """Change several settings, by their names, and write the file once.
 
-    def choose_style(self, name: str) -> None:
-        """Put a preset's values in force. Raises ValueError if there is none of that name."""
-        style = next((style for style in STYLES if style.name == name), None)
-        if style is None:
-            raise ValueError(f"no style is called {name!r}")
-        for setting, value in zip(_STYLE_SETTINGS, _style_values(style), strict=True):
+        Raises ValueError for a name or value that the table doesn't allow, and what `write` raises.
+        """
+        before = dict(self._values)
+        for name, value in values.items():
+            setting = row_named(name)
+            if setting is None:
+                raise ValueError(f"{name} stands in no table")
             self._put(setting, value)
-        self._save()
+        if self._values != before:
+            self._save()
+
+    def get_list(self, name: str) -> list[object]:
+        """What stands under `name`, which is no row of the table; empty if it isn't a list."""
+        found = self._values.get(name)
+        return list(found) if isinstance(found, list) and row_named(name) is None else []
+
+    def set_list(self, name: str, items: Sequence[object]) -> None:
+        """Keep a list that is no row of the table, and write the file; raises what `write` does."""
+        before = self._values.get(name)
+        if items:
+            self._values[name] = list(items)
+        else:
+            self._values.pop(name, None)
+        if self._values.get(name) != before:
+            self._save()
 
     def _put(self, setting: Setting[Any], value: Value) -> None:
         if setting not in TABLE:
@@ -298,10 +137,3 @@ class Settings:
         except OSError:
             self.problem = "The settings could not be understood; the defaults are in force."
         return {}
-
-
-_STYLE_SETTINGS: tuple[Setting[Any], ...] = (TEMPERATURE, TOP_K, TOP_P, MIN_P, REPEAT_PENALTY)
-
-
-def _style_values(style: Style) -> tuple[float, ...]:
-    return tuple(getattr(style, setting.name) for setting in _STYLE_SETTINGS)

@@ -16,8 +16,10 @@ from app.core.settings import Settings
 from app.engine.protocol import LoadedModel
 from app.runtime import notices
 from app.runtime.answering import Answering
+from app.runtime.chat_settings import ChatSettings
 from app.runtime.chat_shelf import ChatShelf
 from app.runtime.context_gauge import ContextGauge
+from app.runtime.engine_news import EngineNews
 from app.runtime.engine_thread import EngineThread
 from app.runtime.facts import (
     ContextUse,
@@ -29,6 +31,7 @@ from app.runtime.facts import (
     ReadingProgress,
     SessionState,
 )
+from app.runtime.idle_unloader import IdleUnloader
 from app.runtime.model_loader import ModelLoader
 from app.runtime.prompting import prompt_of
 from app.runtime.session_facts import SessionFacts
@@ -53,8 +56,8 @@ __all__ = [
 class ChatSession(SessionFacts):
     """The chats, the model, and the reply that grows. Lives on the window's thread.
 
-    Its slots, and those of `speed`, are the window's wishes: each returns at once, and its effect
-    is told as facts.
+    Its slots, and those of `speed`, `chat_settings` and `unloader`, are the window's wishes: each
+    returns at once, and its effect is told as facts.
     """
 
     def __init__(
@@ -69,17 +72,21 @@ class ChatSession(SessionFacts):
     ) -> None:
         super().__init__()
         self.offline = offline
-        self._folder = folder
         self._settings = settings
         self._store = store
         self._engine = engine
         self._shelf = ChatShelf(store)
+        self.chat_settings = ChatSettings(settings, self._shelf)
         self._loader = ModelLoader(folder, resources_folder, settings, store, engine)
         self._gauge = ContextGauge(engine)
         self._answering = Answering(store, engine)
-        self._turns = TurnTaking(settings, store, self._shelf, self._loader, self._answering)
+        self._turns = TurnTaking(
+            self.chat_settings, store, self._shelf, self._loader, self._answering
+        )
         self._store_news = StoreNews(store, folder.root)
+        self._engine_news = EngineNews(engine, self._loader, self._gauge, self._answering)
         self.speed = SpeedMeter(settings, store, engine, self._loader, self._gauge)
+        self.unloader = IdleUnloader(settings, self._loader, self._turns, self.speed)
         self._dropped_messages = 0
         self._is_closing = False
         self._pass_facts_on()
@@ -87,30 +94,34 @@ class ChatSession(SessionFacts):
 
     def _pass_facts_on(self) -> None:
         for part, names in (
-            (self._turns, ("state_changed", "reply_grew", "reply_finished", "queued_changed")),
-            (self._loader, ("model_changed", "models_changed", "loading_progressed")),
-            (self._shelf, ("conversations_changed", "conversation_opened", "draft_opened")),
-            (self._shelf, ("title_changed", "message_added", "reply_resumed", "notice_raised")),
-            (self._answering, ("reading_progressed", "speed_changed")),
-            (self._gauge, ("context_changed",)),
-            (self._turns, ("notice_raised", "notice_cleared")),
-            (self._loader, ("notice_raised", "notice_cleared")),
-            (self._store_news, ("notice_raised", "notice_cleared")),
+            (self._turns, "state_changed reply_grew reply_finished queued_changed"),
+            (self._loader, "model_changed models_changed loading_progressed model_unloaded"),
+            (self._shelf, "conversations_changed conversation_opened draft_opened"),
+            (self._shelf, "title_changed message_added reply_resumed notice_raised"),
+            (self._answering, "reading_progressed speed_changed"),
+            (self._gauge, "context_changed"),
+            (self._turns, "notice_raised notice_cleared"),
+            (self._loader, "notice_raised notice_cleared"),
+            (self._store_news, "notice_raised notice_cleared"),
+            (self._engine_news, "notice_raised"),
         ):
-            for name in names:
+            for name in names.split():
                 getattr(part, name).connect(getattr(self, name))
 
     def _join_parts(self) -> None:
         self._shelf.conversation_opened.connect(self._measure_conversation)
         self._loader.load_began.connect(self._gauge.pause)
         self._loader.model_changed.connect(self._gauge.set_model)
+        self._loader.model_unloaded.connect(self._gauge.pause)
+        self.chat_settings.options_changed.connect(
+            lambda: self._measure_conversation(self._shelf.shown)
+        )
         self._answering.context_used.connect(self._show_context_used)
         self._answering.messages_dropped.connect(self._show_dropped)
         self._answering.ended.connect(self.speed.note_reply)
         self._turns.state_changed.connect(self.speed.note_state)
         self.speed.is_free = lambda: self.state is SessionState.READY and self._loader.is_loaded
         self._store.news_arrived.connect(self._shelf.refresh)
-        self._engine.engine_died.connect(self._lose_engine)
 
     # --- facts that can be asked -------------------------------------------------------------
 
@@ -138,6 +149,11 @@ class ChatSession(SessionFacts):
     def is_demo(self) -> bool:
         """Whether it is the demo that answers."""
         return self._loader.is_demo
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory; without it, the next message loads it first."""
+        return self._loader.is_loaded
 
     @property
     def is_outdated(self) -> bool:
@@ -231,6 +247,7 @@ class ChatSession(SessionFacts):
         """What stands in the composer now: it is counted, and kept with its chat."""
         self._shelf.set_draft(text)
         self._gauge.set_draft(text)
+        self.unloader.note_activity()
 
     @Slot()
     def new_conversation(self) -> None:
@@ -270,8 +287,8 @@ class ChatSession(SessionFacts):
     # --- what the parts tell each other ------------------------------------------------------
 
     def _measure_conversation(self, conversation: Conversation) -> None:
-        branch = conversation.branch
-        self._gauge.set_messages(prompt_of(branch, self._settings) if branch else ())
+        branch, settings = conversation.branch, self.chat_settings.shown
+        self._gauge.set_messages(prompt_of(branch, settings) if branch else ())
         self._move_memory_line(0)
 
     def _show_context_used(self, used_tokens: int) -> None:
@@ -286,17 +303,3 @@ class ChatSession(SessionFacts):
         if dropped_messages != self._dropped_messages:
             self._dropped_messages = dropped_messages
             self.memory_line_moved.emit(dropped_messages)
-
-    def _lose_engine(self, sentence: str, details: str) -> None:
-        self._loader.lose_engine()
-        self._gauge.pause()
-        if self._loader.model is not None and not self._loader.is_loading:  # else loading tells it
-            seconds = self._seconds_to_come_back()
-            self.notice_raised.emit(notices.engine_died(sentence, details, seconds))
-
-    def _seconds_to_come_back(self) -> float | None:
-        """How long the next message waits for its first word; None if too little is known."""
-        tokens_per_second = self._answering.prefill_tokens_per_second
-        if not tokens_per_second:
-            return None
-        return self._loader.load_seconds + self._gauge.used_tokens / tokens_per_second

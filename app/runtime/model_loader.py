@@ -44,6 +44,8 @@ class ModelLoader(QObject):
         load_began(): a model is being loaded from now on.
         load_ended(): it is loaded, or could not be, or loading was cancelled.
         model_changed(object): the `LoadedModel`, or None when there is none any more.
+        model_unloaded(): the model's memory is free again; it stays the one that answers, and
+            `reload` brings it back.
         loading_progressed(object): `LoadingProgress`, many times while one is loaded.
         models_changed(object): tuple of `ModelChoice`, when the list has been read anew.
         notice_raised(object), notice_cleared(str): as those of the session.
@@ -52,6 +54,7 @@ class ModelLoader(QObject):
     load_began = Signal()
     load_ended = Signal()
     model_changed = Signal(object)
+    model_unloaded = Signal()
     loading_progressed = Signal(object)
     models_changed = Signal(object)
     notice_raised = Signal(object)
@@ -149,6 +152,13 @@ class ModelLoader(QObject):
             self._engine.forget(self._job_id)
             self._engine.kill()
             self._end(None)
+
+    def unload(self) -> None:
+        """End the engine, so that all its memory returns to the system."""
+        if self.is_loaded and not self.is_loading:
+            self.is_loaded = False
+            self._engine.kill()
+            self.model_unloaded.emit()
 
     def lose_engine(self) -> None:
         """The engine has died, and the model with it; `reload` brings both back."""

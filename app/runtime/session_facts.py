@@ -14,6 +14,7 @@ class SessionFacts(QObject):
     Signals:
         state_changed(object): `SessionState`.
         model_changed(object): `LoadedModel`, or None when there is none any more.
+        model_unloaded(): its memory is free; the next message loads it again.
         models_changed(object): tuple of `ModelChoice`.
         loading_progressed(object): `LoadingProgress`.
         conversations_changed(object): tuple of `ConversationSummary`, newest first; id 0 is the
@@ -36,6 +37,7 @@ class SessionFacts(QObject):
 
     state_changed = Signal(object)
     model_changed = Signal(object)
+    model_unloaded = Signal()
     models_changed = Signal(object)
     loading_progressed = Signal(object)
     conversations_changed = Signal(object)

@@ -18,10 +18,10 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from app.core.conversation import Conversation, Message, MessageState, Role
-from app.core.settings import Settings
 from app.engine.protocol import Failed, Finished
 from app.runtime import notices
 from app.runtime.answering import Answering
+from app.runtime.chat_settings import ChatSettings
 from app.runtime.chat_shelf import ChatShelf
 from app.runtime.facts import SessionState
 from app.runtime.model_loader import ModelLoader
@@ -53,7 +53,7 @@ class TurnTaking(QObject):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ChatSettings,
         store: StoreThread,
         shelf: ChatShelf,
         loader: ModelLoader,
@@ -214,8 +214,9 @@ class TurnTaking(QObject):
             self.notice_cleared.emit(notices.REPLY)
             self._failed_reply_id = 0
             self._shelf.begin_turn(conversation, asked_id)
-            prompt = prompt_of(conversation.branch, self._settings)
-            sampling = sampling_of(self._settings)
+            settings = self._settings.of(conversation, asked_id)
+            prompt = prompt_of(conversation.branch, settings)
+            sampling = sampling_of(settings)
             self._answering.begin(conversation.branch[-1], prompt, sampling, model)
             if self._stop_is_wanted:
                 self._answering.stop()

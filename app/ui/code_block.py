@@ -63,13 +63,13 @@ class CodeBlockView(BlockView):
         self._resized = resized
         self._colours = colours
         self._parent = parent
-        self._text = PlacedText(theme, TextStyle(TypeRole.CODE, wraps=False))
+        self._text = PlacedText(theme, TextStyle(TypeRole.CODE, wraps=theme.wraps_code))
         self._text.repaint_wanted = self._repaint
         self._text.set_plain(block.code)
         self._controls = CodeControls(theme, parent, lambda: self._block.code)
         self._controls.wrap_toggled.connect(self._toggle_wrap)
         self._controls.scrolled.connect(self._scroll)
-        self._wraps = False
+        self._wraps = theme.wraps_code
         self._colour()
 
     @property

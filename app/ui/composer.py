@@ -74,8 +74,9 @@ class Composer(QWidget):
             self.draft.most_lines = lines
             self._lay_out()
 
-    def set_style(self, name: str) -> None:
-        """The preset in force; "" is own values."""
+    def set_style(self, name: str, names: tuple[str, ...] = ()) -> None:
+        """The style in force, "" for own values, and all there are."""
+        self._style.set_styles(names)
         self._style.show_style(name)
         self._lay_out()
 

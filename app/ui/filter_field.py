@@ -1,4 +1,4 @@
-"""The field that filters the chats by their titles. Knows no chats."""
+"""A field that filters what stands beneath it. Knows nothing of that."""
 
 from __future__ import annotations
 
@@ -18,13 +18,21 @@ class FilterField(QLineEdit):
 
     list_requested = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        placeholder: str = "Find a chat",
+        name: str = "Find a chat by its title",
+        keys: str = "Ctrl+K",
+    ) -> None:
+        """`name` is for those who don't see it; `keys` are shown, not bound."""
         super().__init__()
+        self._keys = keys
         self._theme = theme
         self.setProperty("kind", "filter")  # the style sheet leaves the sidebar's surface
-        self.setPlaceholderText("Find a chat")
-        self.setAccessibleName("Find a chat by its title")
-        self.setToolTip("Find a chat by its title (Ctrl+K)")
+        self.setPlaceholderText(placeholder)
+        self.setAccessibleName(name)
+        self.setToolTip(f"{name} ({keys})")
         theme.changed.connect(self._take_theme)
         self._take_theme()
 
@@ -50,8 +58,12 @@ class FilterField(QLineEdit):
         painter.setFont(theme.font(TypeRole.CAPTION))
         painter.setPen(theme.colour("text3"))
         room = self.rect().adjusted(0, 0, -theme.gap(11), 0)
+        placeholder = self.fontMetrics().horizontalAdvance(self.placeholderText())
+        keys = painter.fontMetrics().horizontalAdvance(self._keys)
+        if size + theme.gap(48) + placeholder + keys > self.width():
+            return
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(room, flags, "Ctrl+K")
+        painter.drawText(room, flags, self._keys)
 
     @Slot()
     def _take_theme(self) -> None:

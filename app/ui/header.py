@@ -27,7 +27,7 @@ class Header(QWidget):
     Signals:
         rename_requested(str): the open chat's new title.
         sidebar_requested, new_requested, models_requested, cancel_requested, delete_requested,
-        copy_requested, find_requested: wishes.
+        copy_requested, find_requested, options_requested: wishes.
     """
 
     rename_requested = Signal(str)
@@ -38,6 +38,7 @@ class Header(QWidget):
     delete_requested = Signal()
     copy_requested = Signal()
     find_requested = Signal()
+    options_requested = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -208,6 +209,7 @@ class Header(QWidget):
         menu.add("Rename", self.begin_rename, icon="edit", keys="F2")
         menu.add("Find in this chat", self.find_requested.emit, icon="search", keys="Ctrl+F")
         menu.add("Copy the chat", self.copy_requested.emit, icon="copy")
+        menu.add("Settings of this chat…", self.options_requested.emit, icon="settings")
         menu.addSeparator()
         menu.add(
             "Move to the bin", self.delete_requested.emit, icon="trash", keys="Del", is_danger=True

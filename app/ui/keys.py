@@ -1,4 +1,8 @@
-"""The table of keys: what the window binds, and what F1 lists. Knows nothing of what they do."""
+"""The table of keys: what the window binds, and what F1 lists and lets change.
+
+A deed is one row here and one line where it is done: `window_keys` for the window, a message's
+`deeds` for letters that act on it. Knows nothing of what they do, nor of the keys in force.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +37,29 @@ class Deed(Enum):
     SMALLER_TEXT = auto()
     USUAL_TEXT = auto()
     KEYS = auto()
+    COPY_MESSAGE = auto()
+    EDIT_MESSAGE = auto()
+    MESSAGE_AGAIN = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class WindowKey:
-    """One deed, the key sequences that do it, and how it is listed."""
+    """One deed, the key sequences that do it, and how it is listed.
+
+    Sequences are Qt's portable ones, in which Ctrl is a Mac's ⌘ and Meta its ⌃. `mac_sequences`
+    stand for them on a Mac, where theirs are taken. With `on_message` they act only while a
+    message has the focus.
+    """
 
     deed: Deed
     sequences: tuple[str, ...]
     text: str
+    mac_sequences: tuple[str, ...] = ()
+    on_message: bool = False
+
+    def defaults(self, *, is_mac: bool) -> tuple[str, ...]:
+        """The sequences as long as nobody has changed them."""
+        return self.mac_sequences if is_mac and self.mac_sequences else self.sequences
 
 
 WINDOW_KEYS = (
@@ -56,10 +74,10 @@ WINDOW_KEYS = (
     WindowKey(Deed.RENAME, ("F2",), "Rename the chat"),
     WindowKey(Deed.UNDO_DELETE, ("Ctrl+Z",), "Undo moving a chat to the bin"),
     WindowKey(Deed.ANSWER_AGAIN, ("Ctrl+R",), "Answer again"),
-    WindowKey(Deed.PREVIOUS_VERSION, ("Alt+Left",), "Previous version"),
-    WindowKey(Deed.NEXT_VERSION, ("Alt+Right",), "Next version"),
-    WindowKey(Deed.PREVIOUS_MESSAGE, ("Alt+Up",), "Previous message"),
-    WindowKey(Deed.NEXT_MESSAGE, ("Alt+Down",), "Next message"),
+    WindowKey(Deed.PREVIOUS_VERSION, ("Alt+Left",), "Previous version", ("Meta+Alt+Left",)),
+    WindowKey(Deed.NEXT_VERSION, ("Alt+Right",), "Next version", ("Meta+Alt+Right",)),
+    WindowKey(Deed.PREVIOUS_MESSAGE, ("Alt+Up",), "Previous message", ("Meta+Alt+Up",)),
+    WindowKey(Deed.NEXT_MESSAGE, ("Alt+Down",), "Next message", ("Meta+Alt+Down",)),
     WindowKey(Deed.COPY_CODE, ("Ctrl+Shift+C",), "Copy the last block of code"),
     WindowKey(Deed.SHOW_MODELS, ("Ctrl+Shift+M",), "List of models"),
     WindowKey(Deed.NEXT_AREA, ("F6",), "Next part of the window"),
@@ -68,17 +86,26 @@ WINDOW_KEYS = (
     WindowKey(Deed.LARGER_TEXT, ("Ctrl++", "Ctrl+="), "Larger text"),
     WindowKey(Deed.SMALLER_TEXT, ("Ctrl+-",), "Smaller text"),
     WindowKey(Deed.USUAL_TEXT, ("Ctrl+0",), "Usual text size"),
-    WindowKey(Deed.KEYS, ("F1", "Ctrl+/"), "These keys"),
+    WindowKey(Deed.KEYS, ("F1", "Ctrl+/"), "These shortcuts"),
 )
+"""What the whole window binds. On a Mac, Alt and an arrow move by a word."""
+
+MESSAGE_KEYS = (
+    WindowKey(Deed.COPY_MESSAGE, ("C",), "Copy the message", on_message=True),
+    WindowKey(Deed.EDIT_MESSAGE, ("E",), "Edit the message", on_message=True),
+    WindowKey(Deed.MESSAGE_AGAIN, ("R",), "Answer again", on_message=True),
+)
+"""What a message does while it has the focus."""
+
+ALL_KEYS = (*WINDOW_KEYS, *MESSAGE_KEYS)
 
 OTHER_KEYS = (
     ("Enter", "Send the message"),
     ("Shift+Enter", "New line"),
     ("Esc", "Stop the reply, close, or back to the text"),
     ("Up in an empty message", "Change the last message"),
-    ("C, E, R on a message", "Copy, edit, answer again"),
     ("Shift+Up, Shift+Down on a message", "Select whole messages"),
     ("Left, Right on a message", "Its links and buttons"),
     ("Del on a chat", "Move it to the bin"),
 )
-"""Keys that parts of the window take themselves."""
+"""Keys that parts of the window take themselves; they can't be changed."""

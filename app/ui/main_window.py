@@ -21,6 +21,9 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.core.errors import DataFolderError
 from app.core.settings import (
+    CODE_WRAP,
+    ON_CLOSE,
+    REDUCE_MOTION,
     SIDEBAR_SHOWN,
     TEXT_SIZE_PERCENT,
     THEME,
@@ -32,17 +35,14 @@ from app.core.settings import (
 from app.runtime.chat_session import ChatSession
 from app.runtime.facts import Notice, NoticeKind
 from app.ui.chat_page import ChatPage
-from app.ui.details_window import DetailsWindow
+from app.ui.child_windows import ChildWindows
 from app.ui.get_mixtral import GetMixtralPage
-from app.ui.keys_window import KeysWindow
-from app.ui.link_dialog import LinkDialog
 from app.ui.mark import MarkClock
 from app.ui.model_menu import ModelMenu
 from app.ui.session_binding import SessionBinding
 from app.ui.session_wishes import SessionWishes
-from app.ui.settings_window import SettingsWindow
+from app.ui.shortcuts import Shortcuts
 from app.ui.sidebar import Sidebar
-from app.ui.speed_window import SpeedWindow
 from app.ui.theme import Theme
 from app.ui.window_frame import WindowFrame
 from app.ui.window_keys import WindowKeys
@@ -72,14 +72,16 @@ class MainWindow(WindowFrame):
         self.pages.addWidget(self.page)
         self.pages.addWidget(self.get_mixtral)
         self.set_sidebar(self.sidebar, shown=settings.get(SIDEBAR_SHOWN))
-        self._settings_window: SettingsWindow | None = None
-        self._keys_window: KeysWindow | None = None
-        self._speed_window: SpeedWindow | None = None
         self.binding = SessionBinding(session, settings, self.page, self.sidebar, self._clock)
         self.wishes = SessionWishes(session, settings, self.page, self.sidebar, self.binding)
-        self._keys = WindowKeys(self)
+        self.shortcuts = Shortcuts(settings)
+        self.windows = ChildWindows(self)
+        self._keys = WindowKeys(self, self.shortcuts)
+        self._is_leaving = False
+        self._must_leave = False
         self._connect()
         self._restore_geometry()
+        self._apply_reading()
         self.page.composer.draft.setFocus()
         QTimer.singleShot(0, self.page.transcript.colours.warm_up)
 
@@ -101,50 +103,20 @@ class MainWindow(WindowFrame):
         self.get_mixtral.focus_first()
 
     @Slot()
-    def show_settings(self) -> None:
-        """The window with the settings."""
-        if self._settings_window is None:
-            window = SettingsWindow(
-                self.theme, self.settings, self, lambda: self.session.is_outdated
-            )
-            window.setting_changed.connect(self._apply_setting)
-            window.saving_failed.connect(self._tell_unsaved)
-            window.load_requested.connect(self.session.load_again)
-            self.session.state_changed.connect(window.show_engine_values)
-            self._settings_window = window
-        self._settings_window.show_values()
-        self._settings_window.open_beside()
-
-    @Slot()
-    def show_keys(self) -> None:
-        """The list of keys."""
-        if self._keys_window is None:
-            self._keys_window = KeysWindow(self.theme, self)
-        self._keys_window.open_beside()
-
-    @Slot()
-    def show_speed(self) -> None:
-        """Why the loaded model is as quick as it is."""
-        if self._speed_window is None:
-            window, meter = SpeedWindow(self.theme, self), self.session.speed
-            window.look_requested.connect(meter.look)
-            window.measure_requested.connect(meter.measure)
-            window.stop_requested.connect(meter.stop)
-            window.load_requested.connect(self.session.load_again)
-            meter.facts_changed.connect(window.show_facts)
-            self._speed_window = window
-        self._speed_window.show_facts(self.session.speed.facts)
-        self._speed_window.open_beside()
-
-    @Slot()
     def show_models(self) -> None:
         """The list of models under the chip."""
         menu = ModelMenu(self.theme, self.page.header.chip)
         menu.model_chosen.connect(self.session.load_model)
         menu.open_file_requested.connect(self.open_model_file)
         menu.get_mixtral_requested.connect(self.show_get_mixtral)
-        menu.speed_requested.connect(self.show_speed)
-        menu.show_models(self.binding.models, self.session.model, self.session.speed.facts)
+        menu.speed_requested.connect(self.windows.show_speed)
+        menu.unload_requested.connect(self.session.unloader.unload)
+        menu.show_models(
+            self.binding.models,
+            self.session.model,
+            self.session.speed.facts,
+            can_unload=self.session.unloader.can_unload,
+        )
 
     @Slot()
     def open_model_file(self) -> None:
@@ -201,12 +173,17 @@ class MainWindow(WindowFrame):
         """Nothing turns in a window that isn't seen."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.WindowStateChange:
-            self._clock.still = self.isMinimized()
+            self._apply_reading()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember the place, and say that it is the end."""
+        """Remember the place, and say that it is the end; or after the reply, if that is wished."""
         geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
         self._keep(WINDOW_GEOMETRY, geometry)
+        if self._may_finish and self.session.state.is_working and not _session_ends():
+            event.ignore()
+            self._is_leaving = True
+            self.hide()
+            return
         super().closeEvent(event)
         self.close_requested.emit()
 
@@ -217,18 +194,21 @@ class MainWindow(WindowFrame):
         sidebar.hide_requested.connect(self.toggle_sidebar)
         sidebar.new_requested.connect(self.new_chat)
         sidebar.get_mixtral_requested.connect(self.show_get_mixtral)
-        sidebar.settings_requested.connect(self.show_settings)
+        sidebar.settings_requested.connect(self.windows.show_settings)
         sidebar.list.open_requested.connect(self._show_opened)
         page.header.sidebar_requested.connect(self.toggle_sidebar)
         page.header.new_requested.connect(self.new_chat)
         page.header.models_requested.connect(self.show_models)
         page.header.copy_requested.connect(self._copy_chat)
+        page.header.options_requested.connect(self.windows.show_chat_settings)
         page.banner.get_mixtral_requested.connect(self.show_get_mixtral)
         page.empty.get_mixtral_requested.connect(self.show_get_mixtral)
         page.composer.left.connect(self.escape)
-        page.transcript.link_activated.connect(self._ask_link)
+        self.windows.setting_changed.connect(self._apply_setting)
+        self.windows.saving_failed.connect(self._tell_unsaved)
+        page.transcript.link_activated.connect(self.windows.ask_link)
         page.transcript.copy_requested.connect(self._copy_message)
-        self.wishes.details_requested.connect(self._show_details)
+        self.wishes.details_requested.connect(self.windows.show_details)
         self.wishes.settings_changed.connect(self.binding.show_settings)
         self.wishes.saving_failed.connect(self._tell_unsaved)
         page.header.edit.left.connect(self.show_chat)
@@ -236,6 +216,8 @@ class MainWindow(WindowFrame):
         self.get_mixtral.closed.connect(self.show_chat)
         self.sidebar_toggled.connect(self._keep_sidebar)
         self.was_resized.connect(self._take_size)
+        # Later, since the next message may follow the reply at once.
+        self.session.state_changed.connect(self._leave_if_done, Qt.ConnectionType.QueuedConnection)
 
     @Slot()
     def _take_size(self) -> None:
@@ -256,15 +238,34 @@ class MainWindow(WindowFrame):
             self.theme.set_mode(self.settings.get(THEME))
         elif name == TEXT_SIZE_PERCENT.name:
             self.theme.set_text_size(self.settings.get(TEXT_SIZE_PERCENT))
+        self._apply_reading()
         self.binding.show_settings()
+        self.session.chat_settings.note_settings()
+        self.session.unloader.note_activity()
 
-    @Slot(str)
-    def _ask_link(self, address: str) -> None:
-        LinkDialog(self.theme, address, self).open_beside()
+    def _apply_reading(self) -> None:
+        reduces_motion = self.settings.get(REDUCE_MOTION)
+        self.theme.set_reading(
+            reduces_motion=reduces_motion, wraps_code=self.settings.get(CODE_WRAP)
+        )
+        self._clock.still = self.isMinimized() or reduces_motion
 
-    @Slot(object)
-    def _show_details(self, notice: Notice) -> None:
-        DetailsWindow(self.theme, notice, self).open_beside()
+    @Slot()
+    def leave(self) -> None:
+        """Close and end at once, whatever is under way."""
+        self._must_leave = True
+        self.close()
+
+    @property
+    def _may_finish(self) -> bool:
+        return not self._must_leave and self.settings.get(ON_CLOSE) == "finish"
+
+    @Slot()
+    def _leave_if_done(self) -> None:
+        """The window was closed during a reply, which has ended."""
+        if self._is_leaving and not self.session.state.is_working:
+            self._is_leaving = False
+            self.close_requested.emit()
 
     @Slot(int)
     def _copy_message(self, message_id: int) -> None:
@@ -296,3 +297,9 @@ class MainWindow(WindowFrame):
         if kept:
             with contextlib.suppress(ValueError):
                 self.restoreGeometry(QByteArray(base64.b64decode(kept)))
+
+
+def _session_ends() -> bool:
+    """Whether the system wants the program gone: it waits for nobody's reply."""
+    application = QGuiApplication.instance()
+    return isinstance(application, QGuiApplication) and application.isSavingSession()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
 
 from app.ui.block_pictures import BlockPictures
 from app.ui.code_colours import CodeColours
 from app.ui.mark import MarkClock
+from app.ui.message_letters import MessageLetters
 from app.ui.theme import Theme
 
 
@@ -21,3 +22,4 @@ class MessageKit:
     parser: MarkdownIt
     colours: CodeColours
     pictures: BlockPictures
+    letters: MessageLetters = field(default_factory=MessageLetters)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.core.conversation import Message
 from app.ui.buttons import keyboard_brought, paint_focus_ring
 from app.ui.column import ColumnRect
+from app.ui.keys import Deed
 from app.ui.message_body import MessageBody
 from app.ui.message_foot import MessageFoot
 from app.ui.message_kit import MessageKit
@@ -207,7 +208,8 @@ class MessageView(QWidget):
         menu.popup(event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """C, E and R act on the message; Left and Right go through its links and buttons."""
+        """Letters act on the message; Left and Right go through its links and buttons."""
+        do = self.deeds().get(self.kit.letters.deed_of(event))
         plain = event.modifiers() in (
             Qt.KeyboardModifier.NoModifier,
             Qt.KeyboardModifier.KeypadModifier,
@@ -216,8 +218,8 @@ class MessageView(QWidget):
             self.copy_selection()
         elif event.matches(QKeySequence.StandardKey.SelectAll):
             self.pointer.select_all()
-        elif plain and event.key() in self.key_actions():
-            self.key_actions()[Qt.Key(event.key())]()
+        elif do is not None:
+            do()
         elif plain and event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             self.stops.step(1 if event.key() == Qt.Key.Key_Right else -1)
             self.stop_reached.emit()
@@ -243,9 +245,9 @@ class MessageView(QWidget):
             selection.anchor, selection.head = anchor, head
             self.update()
 
-    def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
-        """The letters that act while the message has the focus."""
-        return {Qt.Key.Key_C: self.ask_copy}
+    def deeds(self) -> dict[Deed | None, Callable[[], None]]:
+        """What letters can do with it, while it has the focus."""
+        return {Deed.COPY_MESSAGE: self.ask_copy}
 
     def _connect_foot(self) -> None:
         self.foot.copy_requested.connect(self.ask_copy)

@@ -30,14 +30,17 @@ class ModelChip(PaintedButton):
         self.setAccessibleDescription("Opens the list of models")
         self._tell()
 
-    def show_model(self, model: LoadedModel | None, detail: str, *, is_demo: bool) -> None:
-        """The model that answers; the demo is always called so."""
+    def show_model(
+        self, model: LoadedModel | None, detail: str, *, is_demo: bool, is_loaded: bool = True
+    ) -> None:
+        """The model that answers, in memory or not; the demo is always called so."""
         self._share = None
         if model is None:
             self._name, self._detail, self._dot = "No model", "", "control"
         else:
             self._name = DEMO_NAME if is_demo else model.name
-            self._detail, self._dot = detail, "good"
+            self._detail = detail if is_loaded else "not loaded"
+            self._dot = "good" if is_loaded else "control"
         self._tell()
 
     def show_loading(self, progress: LoadingProgress, *, is_demo: bool) -> None:

@@ -21,11 +21,13 @@ class ModelMenu(PopupMenu):
     Signals:
         model_chosen(str): the path of a model's file.
         speed_requested: the line that says where the model computes.
+        unload_requested: give the model's memory back.
         open_file_requested, get_mixtral_requested: the entries beneath the list.
     """
 
     model_chosen = Signal(str)
     speed_requested = Signal()
+    unload_requested = Signal()
     open_file_requested = Signal()
     get_mixtral_requested = Signal()
 
@@ -38,6 +40,8 @@ class ModelMenu(PopupMenu):
         models: Sequence[ModelChoice],
         loaded: LoadedModel | None,
         speed: SpeedFacts | None = None,
+        *,
+        can_unload: bool = False,
     ) -> None:
         """List them, the loaded one with a check and its speed, and the device on which it runs."""
         for model in models:
@@ -49,6 +53,8 @@ class ModelMenu(PopupMenu):
             line = f"{device_text(loaded)}\tWhy this speed?"
             icon = "gpu" if uses_gpu else "cpu"
             self.add(line, self.speed_requested.emit, icon=icon)
+        if can_unload:
+            self.add("Unload it now", self.unload_requested.emit, icon="ram")
         self.addSeparator()
         self.add("Open a model file…", self.open_file_requested.emit, icon="folder")
         self.add("Get Mixtral", self.get_mixtral_requested.emit, icon="download")

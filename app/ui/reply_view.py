@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QRectF, Signal, Slot
 from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -17,6 +17,7 @@ from app.runtime.facts import Notice, ReadingProgress
 from app.ui.amounts import tokens_text
 from app.ui.column import ColumnRect
 from app.ui.growing_markdown import GrowingMarkdown, Growth
+from app.ui.keys import Deed
 from app.ui.mark import AT_REST, paint_mark
 from app.ui.message_kit import MessageKit
 from app.ui.message_view import RING_ROOM, MessageView
@@ -152,9 +153,9 @@ class ReplyView(MessageView):
         if self.is_growing and last is not None and self._reading is None:
             self._paint_caret(painter, last.end_of_text())
 
-    def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
-        """R answers again, too."""
-        return {**super().key_actions(), Qt.Key.Key_R: self.ask_again}
+    def deeds(self) -> dict[Deed | None, Callable[[], None]]:
+        """Another answer, too."""
+        return {**super().deeds(), Deed.MESSAGE_AGAIN: self.ask_again}
 
     def growing_top(self) -> float:
         """Above this the last growth has changed nothing."""

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Slot
 
 from app.core.conversation import Conversation, Message
 from app.core.model_library import size_text
+from app.core.presets import Presets
 from app.core.settings import SEND_KEY, Settings
 from app.engine.protocol import LoadedModel
 from app.runtime import notices as notice_keys
@@ -68,7 +69,10 @@ class SessionBinding(QObject):
     @Slot()
     def show_settings(self) -> None:
         """Style and send key as they are in force."""
-        self._page.composer.set_style(self._settings.style)
+        presets = Presets(self._settings)
+        names = tuple(preset.name for preset in presets.all)
+        in_force = presets.name_in_force(self._session.chat_settings.shown)
+        self._page.composer.set_style(in_force, names)
         self._page.composer.set_send_key(self._settings.get(SEND_KEY) == "enter")
 
     # --- facts -------------------------------------------------------------------------------
@@ -78,6 +82,8 @@ class SessionBinding(QObject):
         session.state_changed.connect(self._take_state)
         session.model_changed.connect(self._take_model)
         session.models_changed.connect(self._take_models)
+        session.model_unloaded.connect(self._show_model)
+        session.chat_settings.options_changed.connect(self.show_settings)
         session.loading_progressed.connect(self._take_loading)
         session.conversations_changed.connect(self._sidebar.list.show_conversations)
         session.conversation_opened.connect(self._take_conversation)
@@ -138,6 +144,7 @@ class SessionBinding(QObject):
     @Slot(object)
     def _take_conversation(self, conversation: Conversation) -> None:
         page = self._page
+        self.show_settings()
         page.transcript.show_branch(conversation.branch)
         self._show_title(conversation.summary.title)
         page.show_messages(bool(conversation.branch))
@@ -203,7 +210,12 @@ class SessionBinding(QObject):
         detail = model.quant if model is not None else ""
         if model is not None and self._session.is_demo:
             detail = size_text(model.file_bytes)
-        header.chip.show_model(model, detail, is_demo=self._session.is_demo)
+        header.chip.show_model(
+            model,
+            detail,
+            is_demo=self._session.is_demo,
+            is_loaded=self._session.is_loaded,
+        )
         if model is None:
             header.show_use(None)
         header.lay_out()

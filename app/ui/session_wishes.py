@@ -10,7 +10,8 @@ from PySide6.QtGui import QDesktopServices
 
 from app.core.conversation import Role
 from app.core.errors import DataFolderError
-from app.core.settings import Settings
+from app.core.presets import Presets
+from app.core.settings import PRESET_ROWS, Settings
 from app.runtime.chat_session import ChatSession
 from app.runtime.facts import Notice, NoticeAction
 from app.ui.chat_page import ChatPage
@@ -77,8 +78,13 @@ class SessionWishes(QObject):
 
     @Slot(str)
     def _choose_style(self, name: str) -> None:
+        """For this chat, if it has values of its own, else for all."""
+        presets, chat = Presets(self._settings), self._session.chat_settings
         try:
-            self._settings.choose_style(name)
+            if any(chat.shown.is_own(row) for row in PRESET_ROWS):
+                chat.set_options(chat.shown.with_values(presets.options_of(name)))
+            else:
+                presets.choose(name)
         except DataFolderError as error:
             self.saving_failed.emit(str(error))
         self.settings_changed.emit()

@@ -6,7 +6,6 @@ from functools import partial
 
 from PySide6.QtCore import Signal, Slot
 
-from app.core.settings import STYLES
 from app.ui.buttons import Button, ButtonKind
 from app.ui.popup_menu import PopupMenu
 from app.ui.theme import Theme
@@ -24,7 +23,12 @@ class StyleButton(Button):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "", ButtonKind.QUIET, small=True, trailing_icon="down")
         self.setToolTip("Style of the replies")
+        self._names: tuple[str, ...] = ()
         self.clicked.connect(self._show_styles)
+
+    def set_styles(self, names: tuple[str, ...]) -> None:
+        """All styles there are."""
+        self._names = names
 
     def show_style(self, name: str) -> None:
         """The style in force; "" is own values."""
@@ -35,8 +39,7 @@ class StyleButton(Button):
     @Slot()
     def _show_styles(self) -> None:
         menu = PopupMenu(self.theme, self)
-        for style in STYLES:
-            is_chosen = style.name == self.text()
-            choose = partial(self.style_chosen.emit, style.name)
-            menu.add(style.name, choose, icon="check" if is_chosen else "")
+        for name in self._names:
+            is_chosen = name == self.text()
+            menu.add(name, partial(self.style_chosen.emit, name), icon="check" if is_chosen else "")
         menu.popup_above(self)

@@ -180,6 +180,8 @@ class Theme(QObject):
         """`mode` is "system", "light" or "dark"; `hints` are the application's."""
         super().__init__()
         self.icons = IconShelf(resources() / "icons")
+        self.reduces_motion = False
+        self.wraps_code = False
         self._mode = mode
         self._percent = text_size_percent
         self._hints = hints or QGuiApplication.styleHints()
@@ -226,6 +228,17 @@ class Theme(QObject):
             self._percent = percent
             self._fonts.clear()
             self.changed.emit()
+
+    def set_reading(self, *, reduces_motion: bool, wraps_code: bool) -> None:
+        """Whether nothing slides or fades, and whether long lines of code are wrapped."""
+        self.reduces_motion = reduces_motion
+        if wraps_code != self.wraps_code:
+            self.wraps_code = wraps_code
+            self.changed.emit()
+
+    def motion_ms(self, ms: int) -> int:
+        """How long something moves."""
+        return 0 if self.reduces_motion else ms
 
     def colour(self, token: str) -> QColor:
         """A token's colour."""

@@ -132,6 +132,7 @@ class Toast(QWidget):
 
     def _fade_to(self, opacity: float) -> None:
         self._fade.stop()
+        self._fade.setDuration(self._theme.motion_ms(FADE_MS))
         self._fade.setStartValue(self._effect.opacity() if opacity < 1 else 0.0)
         self._fade.setEndValue(opacity)
         self._fade.start()

@@ -18,6 +18,7 @@ from app.ui.mark import MarkClock
 from app.ui.markdown import make_parser
 from app.ui.memory_line import MemoryLine
 from app.ui.message_kit import MessageKit
+from app.ui.message_letters import MessageLetters
 from app.ui.message_view import MessageView
 from app.ui.reply_view import ReplyView
 from app.ui.row_heights import estimated_height
@@ -73,6 +74,11 @@ class TranscriptRows(VirtualRows):
     def colours(self) -> CodeColours:
         """What colours the code; it is warmed up once the window stands."""
         return self._kit.colours
+
+    @property
+    def letters(self) -> MessageLetters:
+        """The letters that act on the message with the focus."""
+        return self._kit.letters
 
     @property
     def messages(self) -> list[Message]:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter
 from app.core.conversation import Message
 from app.ui.amounts import count_text
 from app.ui.column import BUBBLE_EM, ColumnRect
+from app.ui.keys import Deed
 from app.ui.markdown import LINE_BREAK, Run, TextBlock
 from app.ui.message_kit import MessageKit
 from app.ui.message_view import RING_ROOM, MessageView
@@ -68,6 +69,6 @@ class UserMessageView(MessageView):
         painter.drawRoundedRect(self._bubble, radius, radius)
         self.body.paint(painter, visible, on_canvas=False)
 
-    def key_actions(self) -> dict[Qt.Key, Callable[[], None]]:
-        """E edits it, too."""
-        return {**super().key_actions(), Qt.Key.Key_E: self.ask_edit}
+    def deeds(self) -> dict[Deed | None, Callable[[], None]]:
+        """Editing it, too."""
+        return {**super().deeds(), Deed.EDIT_MESSAGE: self.ask_edit}

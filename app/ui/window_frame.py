@@ -133,6 +133,7 @@ class WindowFrame(QWidget):
         away = QPoint(-sidebar.width(), 0)
         self._slide.setStartValue(away if shown else QPoint(0, 0))
         self._slide.setEndValue(QPoint(0, 0) if shown else away)
+        self._slide.setDuration(self.theme.motion_ms(SLIDE_MS))
         self._slide.start()
 
     @Slot()

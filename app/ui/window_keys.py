@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core.conversation import Role
 from app.core.settings import TEXT_SIZE_PERCENT
-from app.ui.keys import WINDOW_KEYS, Deed
+from app.ui.keys import MESSAGE_KEYS, WINDOW_KEYS, Deed
+from app.ui.shortcuts import Shortcuts
 
 if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
@@ -20,16 +21,30 @@ TEXT_STEP = 10
 
 
 class WindowKeys(QObject):
-    """The shortcuts of `window`."""
+    """The shortcuts of `window`, as `shortcuts` has them."""
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, window: MainWindow, shortcuts: Shortcuts) -> None:
         super().__init__(window)
         self._window = window
+        self._shortcuts = shortcuts
+        self._bound: list[QShortcut] = []
+        shortcuts.changed.connect(self._bind)
+        self._bind()
+
+    @Slot()
+    def _bind(self) -> None:
+        for shortcut in self._bound:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._bound.clear()
         deeds = self._deeds()
         for key in WINDOW_KEYS:
-            for sequence in key.sequences:
-                shortcut = QShortcut(QKeySequence(sequence), window)
+            for sequence in self._shortcuts.of(key.deed):
+                shortcut = QShortcut(QKeySequence(sequence), self._window)
                 shortcut.activated.connect(deeds[key.deed])
+                self._bound.append(shortcut)
+        letters = {key.deed: self._shortcuts.of(key.deed) for key in MESSAGE_KEYS}
+        self._window.page.transcript.letters.set_keys(letters)
 
     def _deeds(self) -> dict[Deed, Callable[[], object]]:
         window, session = self._window, self._window.session
@@ -54,11 +69,11 @@ class WindowKeys(QObject):
             Deed.UNDO_DELETE: session.undo_delete,
             Deed.NEXT_AREA: lambda: self._step_area(1),
             Deed.PREVIOUS_AREA: lambda: self._step_area(-1),
-            Deed.SETTINGS: window.show_settings,
+            Deed.SETTINGS: window.windows.show_settings,
             Deed.LARGER_TEXT: lambda: self._step_text(TEXT_STEP),
             Deed.SMALLER_TEXT: lambda: self._step_text(-TEXT_STEP),
             Deed.USUAL_TEXT: lambda: window.set_text_size(TEXT_SIZE_PERCENT.default),
-            Deed.KEYS: window.show_keys,
+            Deed.KEYS: window.windows.show_keys,
         }
 
     def _find_chat(self) -> None:

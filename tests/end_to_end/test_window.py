@@ -111,7 +111,7 @@ def test_why_this_speed_measures_the_demo(start_program: StartProgram) -> None:
     while menu.activeAction() is None or "Why this speed?" not in menu.activeAction().text():
         QTest.keyClick(menu, Qt.Key.Key_Down)
     QTest.keyClick(menu, Qt.Key.Key_Return)
-    speed = program.window._speed_window
+    speed = program.window.windows.speed
     assert speed is not None
     program.until(lambda: bool(speed._bars))
     while not speed._measure.hasFocus():

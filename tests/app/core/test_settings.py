@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.core import settings as rows
-from app.core.settings import STYLES, TABLE, Setting, Settings
+from app.core.settings import TABLE, Setting, Settings
 
 
 @pytest.fixture
@@ -107,23 +107,25 @@ def test_damaged_file_is_put_aside(path: Path, content: bytes) -> None:
     assert kept.read_bytes() == content
 
 
-def test_style_is_the_preset_whose_values_are_in_force(path: Path) -> None:
-    """Any own value ends it; Balanced is how Octet starts."""
+def test_several_settings_are_written_at_once(path: Path) -> None:
+    """All or none of them."""
+    writes: list[bytes] = []
+    settings = Settings(path, lambda _, data: writes.append(data))
+    settings.set_many({"temperature": 0.2, "top_k": 3})
+    with pytest.raises(ValueError, match="unheard"):
+        settings.set_many({"unheard": 1})
+
+    assert [json.loads(data) for data in writes] == [{"temperature": 0.2, "top_k": 3}]
+
+
+def test_a_list_beside_the_table_is_kept(path: Path) -> None:
+    """An empty one leaves the file; a row of the table is no such list."""
     settings = Settings(path)
-    names = []
-    for style in STYLES:
-        settings.choose_style(style.name)
-        names.append(settings.style)
-    settings.choose_style("Balanced")
-    values = json.loads(path.read_bytes())
-    settings.set(rows.TOP_K, 7)
+    settings.set_list("shortcuts", [{"deed": "KEYS"}])
+    again = Settings(path).get_list("shortcuts")
+    settings.set(rows.OTHER_MODELS, ("/a.gguf",))
+    settings.set_list("shortcuts", [])
 
-    assert names == ["Precise", "Balanced", "Creative", "Deterministic"]
-    assert Settings(path.with_name("none")).style == "Balanced"
-    assert (values, settings.style) == ({}, "")
-
-
-def test_unknown_style_is_refused(path: Path) -> None:
-    """By a ValueError."""
-    with pytest.raises(ValueError, match="Wild"):
-        Settings(path).choose_style("Wild")
+    assert again == [{"deed": "KEYS"}]
+    assert Settings(path).get_list("other_models") == []
+    assert json.loads(path.read_bytes()) == {"other_models": ["/a.gguf"]}

@@ -67,3 +67,35 @@ def test_real_engine_killed_while_it_loads_is_replaced(house: House, toy_model: 
     assert (notice.key, notice.title) == (notices.PLAN, "The model did not fit as planned.")
     assert notice.text.startswith("The context is 4,096 tokens now instead of")
     assert facts.of("reply_finished")[0].text
+
+
+def test_real_engine_is_unloaded_and_comes_back(house: House, toy_model: Path) -> None:
+    """Its process is gone, so that all memory is; the next message starts another."""
+    clients: list[EngineClient] = []
+
+    def start(log_path: Path) -> EngineClient:
+        clients.append(EngineClient.start(log_path))
+        return clients[-1]
+
+    house.engines.start = start  # type: ignore[method-assign,assignment]
+    session, facts = house.open()
+    session.start(str(toy_model))
+    house.wait_for(session, S.READY)
+    process_id = clients[0].process_id
+    session.unloader.unload()
+    house.until(lambda: not _is_there(process_id))
+    is_loaded = session.is_loaded
+    house.send_until_growing(session, "Still there?")
+    session.close()
+
+    assert not is_loaded
+    assert len(clients) == 2
+    assert facts.of("notice_raised") == []
+
+
+def _is_there(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -54,6 +54,7 @@ def make_window(
     look = ApplicationLook(qapp, theme)
 
     def make(session: ScriptedSession, width: int = 1180, height: int = 780) -> MainWindow:
+        session.chat_settings.general = settings
         window = MainWindow(session, settings, theme)
         window.resize(width, height)
         window.show()

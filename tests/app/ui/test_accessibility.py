@@ -9,6 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtWidgets import QWidget
 
 from app.runtime.facts import Notice, NoticeAction, NoticeKind, SessionState
+from app.ui.chat_settings_window import ChatSettingsWindow
 from app.ui.details_window import DetailsWindow
 from app.ui.keys_window import KeysWindow
 from app.ui.link_dialog import LinkDialog
@@ -84,7 +85,8 @@ def test_a_growing_reply_has_names(window: MainWindow, session: ScriptedSession)
 
 _WINDOWS: list[Callable[[MainWindow], QWidget]] = [
     lambda window: SettingsWindow(window.theme, window.settings, window),
-    lambda window: KeysWindow(window.theme, window),
+    lambda window: KeysWindow(window.theme, window.shortcuts, window),
+    lambda window: ChatSettingsWindow(window.theme, window.settings, window),
     lambda window: LinkDialog(window.theme, "https://example.org", window),
     lambda window: DetailsWindow(
         window.theme, Notice(NoticeKind.ERROR, "A.", "B.", None, "lines"), window

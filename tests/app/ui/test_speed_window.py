@@ -45,9 +45,9 @@ def measured(plan: Plan, **more: object) -> SpeedFacts:
 def speed(window: MainWindow, session: ScriptedSession) -> Iterator[SpeedWindow]:
     """Opened from the window, with a plan that nobody has measured."""
     session.speed.tell(known(plans.plan()))
-    window.show_speed()
-    assert window._speed_window is not None
-    yield window._speed_window
+    window.windows.show_speed()
+    assert window.windows.speed is not None
+    yield window.windows.speed
     window.theme.set_text_size(100)
 
 
@@ -236,6 +236,6 @@ def test_the_chips_list_leads_here(window: MainWindow, session: ScriptedSession)
 
     assert "Mixtral\tQ4_K_M, about 18 to 27 tokens/s" in texts
     assert line.text() == "RTX 4090 with 11 layers' experts in RAM\tWhy this speed?"
-    assert window._speed_window is not None
-    assert window._speed_window.isVisible()
+    assert window.windows.speed is not None
+    assert window.windows.speed.isVisible()
     assert session.state is SessionState.READY
