@@ -17,6 +17,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from app.core.conversation import Conversation, ConversationSummary, Message, MessageState, Role
 from app.engine.protocol import (
+    ClosingEvent,
+    CountPrompt,
     CountTokens,
     EngineParameters,
     Event,
@@ -28,15 +30,20 @@ from app.engine.protocol import (
     LoadedModel,
     LoadProgressed,
     Measure,
-    Measured,
+    MemoryFull,
     PlanChosen,
+    PromptCounted,
     PromptFormat,
+    PromptMessage,
+    PromptParts,
     PromptProgressed,
     Request,
     Stop,
     StoppedBy,
+    Summarise,
     TextGenerated,
     TokensCounted,
+    WhenFull,
 )
 from app.runtime.facts import SessionState, SpeedFacts
 from app.runtime.session_facts import SessionFacts
@@ -69,9 +76,9 @@ def loaded_model(path: str) -> LoadedModel:
     )
 
 
-def count_words(request: Generate | CountTokens) -> int:
+def count_words(messages: Iterable[PromptMessage]) -> int:
     """A scripted engine's tokens are words."""
-    return sum(len(message.text.split()) for message in request.messages)
+    return sum(len(message.text.split()) for message in messages)
 
 
 class ScriptedEngine:
@@ -88,6 +95,8 @@ class ScriptedEngine:
         make_plan: the plan that it chooses, and loads by; None for an engine that tells of none.
         problems: what it says of devices that can't be used.
         dropped_messages: what it says of every prompt.
+        full_after_messages: from so many messages on its memory is full; the first two of those
+            that are still in it would have to leave. None for a memory without end.
         hear: called with every request, on the thread that sends it.
     """
 
@@ -104,8 +113,10 @@ class ScriptedEngine:
         self.make_plan: PlanMaker = _make_no_plan
         self.problems: tuple[str, ...] = ()
         self.dropped_messages = 0
+        self.full_after_messages: int | None = None
         self.hear: Callable[[Request], None] = lambda request: None
         self._pieces = tuple(pieces)
+        self._counted: tuple[PromptMessage, ...] = ()
         self._allowed = pieces_allowed
         self.holds_loads = holds_loads
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -127,15 +138,23 @@ class ScriptedEngine:
             if isinstance(request, Stop):
                 self._stopped.add(request.job_id)
                 self._changed.notify_all()
-            elif isinstance(request, Load | Generate | CountTokens | Measure):
+            elif isinstance(
+                request, Load | Generate | Summarise | CountTokens | CountPrompt | Measure
+            ):
                 self._open[request.job_id] = request
         if isinstance(request, Stop) and self.open_requests(Measure):
             self.fail(Measure, "The measurement was stopped.")
         if isinstance(request, Load):
             self._begin_load(request)
         elif isinstance(request, CountTokens):
-            self._close(TokensCounted(request.job_id, count_words(request)))
-        elif isinstance(request, Generate):
+            self._close(TokensCounted(request.job_id, count_words(request.messages)))
+        elif isinstance(request, CountPrompt):
+            self._count_prompt(request)
+        elif isinstance(request, Generate) and self._is_full(request):
+            would_drop = request.earlier_cut.message_count + 2
+            outside = tuple(range(would_drop))
+            self._close(MemoryFull(request.job_id, would_drop, 100, outside))
+        elif isinstance(request, Generate | Summarise):
             threading.Thread(target=self._talk, args=(request,), daemon=True).start()
 
     def poll(self, timeout_seconds: float | None) -> Event | None:
@@ -235,14 +254,27 @@ class ScriptedEngine:
             if not self._is_over:
                 self._events.put(event)
 
-    def _close(self, event: Loaded | Finished | TokensCounted | Measured | Failed) -> None:
+    def _close(self, event: ClosingEvent) -> None:
         with self._changed:
             if self._open.pop(event.job_id, None) is not None:
                 self._events.put(event)
                 self._changed.notify_all()
 
-    def _talk(self, request: Generate) -> None:
-        prompt_tokens = count_words(request)
+    def _is_full(self, request: Generate) -> bool:
+        """Whether it has to say so in place of an answer."""
+        count = len(request.messages) - request.earlier_cut.message_count
+        is_full = self.full_after_messages is not None and count > self.full_after_messages
+        return is_full and request.when_full is not WhenFull.DROP
+
+    def _count_prompt(self, request: CountPrompt) -> None:
+        if request.messages is not None:
+            self._counted = request.messages
+        chat, draft = count_words(self._counted), len(request.draft.split())
+        parts = PromptParts(chat + draft, message_tokens=chat, draft_tokens=draft)
+        self._close(PromptCounted(request.job_id, parts))
+
+    def _talk(self, request: Generate | Summarise) -> None:
+        prompt_tokens = count_words(request.messages)
         dropped = self.dropped_messages
         self._say(PromptProgressed(request.job_id, prompt_tokens, prompt_tokens, 0, dropped))
         said, stopped_by = 0, StoppedBy.END

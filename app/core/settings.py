@@ -125,6 +125,68 @@ REPEAT_PENALTY = Setting(
     lowest=0.5,
     highest=2.0,
 )
+REPEAT_LAST_TOKENS = Setting(
+    "repeat_last_tokens",
+    64,
+    "Repetition window",
+    "So many of the last tokens count for the repetition penalties; 0 switches them off.",
+    lowest=0,
+    highest=8192,
+)
+FREQUENCY_PENALTY = Setting(
+    "frequency_penalty",
+    0.0,
+    "Frequency penalty",
+    "Above 0, a token is chosen less often the more often it came lately.",
+    lowest=-2.0,
+    highest=2.0,
+)
+PRESENCE_PENALTY = Setting(
+    "presence_penalty",
+    0.0,
+    "Presence penalty",
+    "Above 0, tokens that came at all lately are chosen less often.",
+    lowest=-2.0,
+    highest=2.0,
+)
+TYPICAL_P = Setting(
+    "typical_p",
+    1.0,
+    "Typical-p",
+    "Below 1, only tokens that are about as surprising as expected are considered.",
+    lowest=0.0,
+    highest=1.0,
+)
+SEED = Setting(
+    "seed",
+    -1,
+    "Seed",
+    "The same seed gives the same reply again; -1 takes a fresh one each time.",
+    lowest=-1,
+    highest=2**32 - 2,
+)
+MAX_TOKENS = Setting(
+    "max_tokens",
+    0,
+    "Longest reply",
+    "A reply stops after so many tokens; 0 sets no limit.",
+    lowest=0,
+    highest=131_072,
+)
+STOP_STRINGS: Setting[tuple[str, ...]] = Setting(
+    "stop_strings", (), "Stop strings", "A reply ends before any of these texts."
+)
+GRAMMAR = Setting("grammar", "", "Grammar", "Every reply follows this grammar, written in GBNF.")
+JSON_SCHEMA = Setting(
+    "json_schema", "", "JSON schema", "Every reply is JSON that follows this schema."
+)
+WHEN_FULL = Setting(
+    "when_full",
+    "drop",
+    "When the model's memory is full",
+    "The oldest messages leave it; they always stay in the chat.",
+    choices=("drop", "ask", "summarise"),
+)
 PREFERENCE = Setting(
     "preference",
     "balanced",
@@ -168,6 +230,16 @@ TABLE: tuple[Setting[Any], ...] = (
     TOP_P,
     MIN_P,
     REPEAT_PENALTY,
+    REPEAT_LAST_TOKENS,
+    FREQUENCY_PENALTY,
+    PRESENCE_PENALTY,
+    TYPICAL_P,
+    SEED,
+    MAX_TOKENS,
+    STOP_STRINGS,
+    GRAMMAR,
+    JSON_SCHEMA,
+    WHEN_FULL,
     PREFERENCE,
     CONTEXT_TOKENS,
     KV_TYPE,
