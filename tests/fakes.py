@@ -95,6 +95,7 @@ class ScriptedEngine:
         make_plan: the plan that it chooses, and loads by; None for an engine that tells of none.
         problems: what it says of devices that can't be used.
         dropped_messages: what it says of every prompt.
+        pinned_messages: those of the dropped ones that are in the prompt all the same.
         full_after_messages: from so many messages on its memory is full; the first two of those
             that are still in it would have to leave. None for a memory without end.
         hear: called with every request, on the thread that sends it.
@@ -113,6 +114,7 @@ class ScriptedEngine:
         self.make_plan: PlanMaker = _make_no_plan
         self.problems: tuple[str, ...] = ()
         self.dropped_messages = 0
+        self.pinned_messages: tuple[int, ...] = ()
         self.full_after_messages: int | None = None
         self.hear: Callable[[Request], None] = lambda request: None
         self._pieces = tuple(pieces)
@@ -260,6 +262,10 @@ class ScriptedEngine:
                 self._events.put(event)
                 self._changed.notify_all()
 
+    @property
+    def _outside_messages(self) -> tuple[int, ...]:
+        return tuple(i for i in range(self.dropped_messages) if i not in self.pinned_messages)
+
     def _is_full(self, request: Generate) -> bool:
         """Whether it has to say so in place of an answer."""
         count = len(request.messages) - request.earlier_cut.message_count
@@ -270,13 +276,21 @@ class ScriptedEngine:
         if request.messages is not None:
             self._counted = request.messages
         chat, draft = count_words(self._counted), len(request.draft.split())
-        parts = PromptParts(chat + draft, message_tokens=chat, draft_tokens=draft)
+        parts = PromptParts(
+            chat + draft,
+            message_tokens=chat,
+            draft_tokens=draft,
+            outside_messages=self._outside_messages,
+        )
         self._close(PromptCounted(request.job_id, parts))
 
     def _talk(self, request: Generate | Summarise) -> None:
         prompt_tokens = count_words(request.messages)
         dropped = self.dropped_messages
-        self._say(PromptProgressed(request.job_id, prompt_tokens, prompt_tokens, 0, dropped))
+        outside = self._outside_messages
+        self._say(
+            PromptProgressed(request.job_id, prompt_tokens, prompt_tokens, 0, dropped, outside)
+        )
         said, stopped_by = 0, StoppedBy.END
         for piece in self._pieces:
             if not self._may_go_on(request.job_id):
@@ -297,6 +311,7 @@ class ScriptedEngine:
                 seed=7,
                 dropped_messages=dropped,
                 context_used_tokens=prompt_tokens + said,
+                outside_messages=outside,
             )
         )
 

@@ -77,6 +77,7 @@ class ChatMemory(QObject):
         self._full: tuple[Message, int] | None = None  # the reply, and what would be cut off
         shelf.conversation_opened.connect(self._show_conversation)
         shelf.message_added.connect(self._measure)
+        gauge.outside_counted.connect(self._show_counted)
         answering.ended.connect(self._end_reply)
         answering.context_used.connect(self._show_context_used)
         answering.messages_dropped.connect(self._show_outside)
@@ -139,6 +140,10 @@ class ChatMemory(QObject):
     def _show_outside(self, dropped_messages: int, outside: tuple[int, ...]) -> None:
         if self._is_shown:
             self._move_line(dropped_messages, outside)
+
+    def _show_counted(self, outside: tuple[int, ...]) -> None:
+        if not self._answering.conversation_id:  # else the prompt of the reply tells it
+            self._move_line(outside[-1] + 1 if outside else 0, outside)
 
     def _move_line(self, dropped_messages: int, outside: tuple[int, ...]) -> None:
         if outside != self.outside:

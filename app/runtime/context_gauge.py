@@ -32,9 +32,12 @@ class ContextGauge(QObject):
 
     Signals:
         context_changed(object): `ContextUse`.
+        outside_counted(object): indices of the messages that are not in the chat's prompt as it
+            stands, without a draft.
     """
 
     context_changed = Signal(object)
+    outside_counted = Signal(object)
 
     def __init__(self, engine: EngineThread, draft_delay_ms: int = DRAFT_DELAY_MS) -> None:
         super().__init__()
@@ -142,6 +145,8 @@ class ContextGauge(QObject):
         if isinstance(event, PromptCounted):
             self._parts = event.parts
             self._tell()
+            if not event.parts.draft_tokens:
+                self.outside_counted.emit(event.parts.outside_messages)
         else:  # what can't be counted is not counted: sending it tells why
             self._is_known = False
         if self._is_stale and not self._is_paused:

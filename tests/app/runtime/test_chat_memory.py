@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -240,18 +239,19 @@ def test_the_window_is_told_which_messages_are_outside(house: House) -> None:
     session, facts = house.open_ready()
     outside: list[object] = []
     session.memory.outside_changed.connect(outside.append)
-    session._answering.messages_dropped.emit(0, ())
-    house.engines.last.dropped_messages = 2
+    engine = house.engines.last
+    engine.dropped_messages, engine.pinned_messages = 3, (1,)
     house.send(session, "Hi")
-    assert facts.of("memory_line_moved") == [2]
-    session.memory._show_outside(4, (0, 1, 3))
+    chat_id = session.conversation.summary.conversation_id
     session.new_conversation()
+    assert (outside, facts.of("memory_line_moved")) == ([(0, 2), ()], [3, 0])
+    session.open_conversation(chat_id)
+    house.until(lambda: len(outside) == 3)  # known before anything is sent
 
-    assert outside == [(0, 1, 3), ()]
-    assert facts.of("memory_line_moved")[-1] == 0
+    assert (outside[-1], facts.of("memory_line_moved")) == ((0, 2), [3, 0, 3])
 
 
-def test_base_models_cannot_summarise(tmp_path: Path) -> None:
+def test_base_models_cannot_summarise() -> None:
     """The notice doesn't offer it."""
     assert notices.memory_full(1, can_summarise=False).more_actions == (
         NoticeAction.LARGER_CONTEXT,
