@@ -409,6 +409,7 @@ class ScriptedSession(SessionFacts):
         self.draft = ""
         self.state = SessionState.NO_MODEL
         self.speed = ScriptedMeter(self._note)
+        self.memory = ScriptedPart(self._note, "memory", ("drop_oldest", "summarise_oldest"))
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
         for wish in _WISHES:
@@ -456,6 +457,14 @@ class ScriptedSession(SessionFacts):
 
     def _note(self, wish: str, *arguments: object) -> None:
         self.wishes.append((wish, *arguments))
+
+
+class ScriptedPart:
+    """Stands for a part of the session; its wishes begin with the part's name."""
+
+    def __init__(self, note: Callable[..., None], name: str, wishes: Iterable[str]) -> None:
+        for wish in wishes:
+            setattr(self, wish, partial(note, f"{name}.{wish}"))
 
 
 class ScriptedMeter(QObject):

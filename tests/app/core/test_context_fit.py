@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.context_fit import EarlierCut, FittedPrompt, fit_prompt
+from app.core.context_fit import NO_CUT, EarlierCut, FittedPrompt, fit_prompt
 from app.core.errors import PromptError
 from app.core.prompt import build_prompt
 from app.core.prompt_format import PromptFormat
@@ -140,9 +140,7 @@ def test_older_turns_make_room_for_a_reply_to_go_on() -> None:
     assert dropped == 2
 
 
-def fitted(
-    messages: list[PromptMessage], *pinned: int, cut: EarlierCut = EarlierCut(0)
-) -> FittedPrompt:
+def fitted(messages: list[PromptMessage], *pinned: int, cut: EarlierCut = NO_CUT) -> FittedPrompt:
     """The prompt of `messages`, some of them pinned."""
     messages = [replace(m, is_pinned=index in pinned) for index, m in enumerate(messages)]
     prompt = build_prompt(messages, LetterTokenizer(), PromptFormat.MISTRAL_V1)

@@ -1,4 +1,4 @@
-"""Replies held to a grammar or a JSON schema, by the demo model itself; nothing ends the process."""
+"""The demo model is held to grammars and JSON schemas, and nothing ends the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chat's beginning is summarised by the model itself, in parts that fit, mostly from the cache."""
+"""A chat's beginning is summarised by the model itself, in parts that fit, from the cache."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from app.core.errors import PromptError
 from app.engine.protocol import (
+    NO_CUT,
     CountPrompt,
     EarlierCut,
     Event,
@@ -58,7 +59,7 @@ def long_chat(session: Session) -> list[PromptMessage]:
 
 
 def summarise(
-    session: Session, messages: list[PromptMessage], count: int, cut: EarlierCut = EarlierCut(0)
+    session: Session, messages: list[PromptMessage], count: int, cut: EarlierCut = NO_CUT
 ) -> tuple[list[Event], Finished]:
     """What is told of a summary."""
     told: list[Event] = []
@@ -82,7 +83,7 @@ def test_the_whole_way_of_a_full_memory(toy: Session) -> None:
 
     told, finished = summarise(toy, messages, full.would_drop_messages)
     read_tokens = finished.prompt_tokens - finished.reused_tokens
-    assert 0 < len(text_of(told))
+    assert text_of(told)
     assert finished.completion_tokens <= summary_token_limit(CONTEXT_TOKENS) == 32
     assert not any(event.token_ids for event in told if isinstance(event, TextGenerated))
     assert read_tokens < finished.reused_tokens  # little more than the wish to summarise
