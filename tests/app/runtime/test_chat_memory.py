@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from app.core import settings as rows
-from app.core.conversation import Conversation, MessageState, Summary
-from app.core.conversation_store import ConversationStore
+from app.core.conversation import MessageState, Summary
 from app.engine.protocol import CountPrompt, EarlierCut, Generate, Stop, Summarise, WhenFull
 from app.runtime import notices
 from app.runtime.chat_session import ChatSession, NoticeAction, SessionState
-from tests.app.runtime.house import House, Recorder
+from tests.app.runtime.house import House, Recorder, SummaryKeepingStore
 
 S = SessionState
-
-
-class SummaryKeepingStore(ConversationStore):
-    """A store that keeps summaries, as long as it is open."""
-
-    def save_summary(self, conversation_id: int, message_id: int, text: str) -> None:
-        """Keep it, in place of the one up to the same message."""
-        self._kept().setdefault(conversation_id, {})[message_id] = text
-
-    def load_conversation(self, conversation_id: int) -> Conversation | None:
-        """With its summaries."""
-        return self._with_summaries(super().load_conversation(conversation_id))
-
-    def load_branch(self, conversation_id: int, message_id: int) -> Conversation | None:
-        """With its summaries."""
-        return self._with_summaries(super().load_branch(conversation_id, message_id))
-
-    def _kept(self) -> dict[int, dict[int, str]]:
-        kept: dict[int, dict[int, str]] = self.__dict__.setdefault("kept", {})
-        return kept
-
-    def _with_summaries(self, found: Conversation | None) -> Conversation | None:
-        if found is None:
-            return None
-        summaries = self._kept().get(found.summary.conversation_id, {})
-        return replace(found, summaries=dict(summaries))
 
 
 @pytest.fixture
