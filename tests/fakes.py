@@ -19,6 +19,8 @@ from app.core.chat_options import ChatOptions
 from app.core.conversation import Conversation, ConversationSummary, Message, MessageState, Role
 from app.core.settings import Settings
 from app.engine.protocol import (
+    ClosingEvent,
+    CountPrompt,
     CountTokens,
     EngineParameters,
     Event,
@@ -30,15 +32,20 @@ from app.engine.protocol import (
     LoadedModel,
     LoadProgressed,
     Measure,
-    Measured,
+    MemoryFull,
     PlanChosen,
+    PromptCounted,
     PromptFormat,
+    PromptMessage,
+    PromptParts,
     PromptProgressed,
     Request,
     Stop,
     StoppedBy,
+    Summarise,
     TextGenerated,
     TokensCounted,
+    WhenFull,
 )
 from app.runtime.facts import SessionState, SpeedFacts
 from app.runtime.session_facts import SessionFacts
@@ -71,9 +78,9 @@ def loaded_model(path: str) -> LoadedModel:
     )
 
 
-def count_words(request: Generate | CountTokens) -> int:
+def count_words(messages: Iterable[PromptMessage]) -> int:
     """A scripted engine's tokens are words."""
-    return sum(len(message.text.split()) for message in request.messages)
+    return sum(len(message.text.split()) for message in messages)
 
 
 class ScriptedEngine:
@@ -90,6 +97,9 @@ class ScriptedEngine:
         make_plan: the plan that it chooses, and loads by; None for an engine that tells of none.
         problems: what it says of devices that can't be used.
         dropped_messages: what it says of every prompt.
+        pinned_messages: those of the dropped ones that are in the prompt all the same.
+        full_after_messages: from so many messages on its memory is full; the first two of those
+            that are still in it would have to leave. None for a memory without end.
         hear: called with every request, on the thread that sends it.
     """
 
@@ -106,8 +116,11 @@ class ScriptedEngine:
         self.make_plan: PlanMaker = _make_no_plan
         self.problems: tuple[str, ...] = ()
         self.dropped_messages = 0
+        self.pinned_messages: tuple[int, ...] = ()
+        self.full_after_messages: int | None = None
         self.hear: Callable[[Request], None] = lambda request: None
         self._pieces = tuple(pieces)
+        self._counted: tuple[PromptMessage, ...] = ()
         self._allowed = pieces_allowed
         self.holds_loads = holds_loads
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -129,15 +142,23 @@ class ScriptedEngine:
             if isinstance(request, Stop):
                 self._stopped.add(request.job_id)
                 self._changed.notify_all()
-            elif isinstance(request, Load | Generate | CountTokens | Measure):
+            elif isinstance(
+                request, Load | Generate | Summarise | CountTokens | CountPrompt | Measure
+            ):
                 self._open[request.job_id] = request
         if isinstance(request, Stop) and self.open_requests(Measure):
             self.fail(Measure, "The measurement was stopped.")
         if isinstance(request, Load):
             self._begin_load(request)
         elif isinstance(request, CountTokens):
-            self._close(TokensCounted(request.job_id, count_words(request)))
-        elif isinstance(request, Generate):
+            self._close(TokensCounted(request.job_id, count_words(request.messages)))
+        elif isinstance(request, CountPrompt):
+            self._count_prompt(request)
+        elif isinstance(request, Generate) and self._is_full(request):
+            would_drop = request.earlier_cut.message_count + 2
+            outside = tuple(range(would_drop))
+            self._close(MemoryFull(request.job_id, would_drop, 100, outside))
+        elif isinstance(request, Generate | Summarise):
             threading.Thread(target=self._talk, args=(request,), daemon=True).start()
 
     def poll(self, timeout_seconds: float | None) -> Event | None:
@@ -237,16 +258,41 @@ class ScriptedEngine:
             if not self._is_over:
                 self._events.put(event)
 
-    def _close(self, event: Loaded | Finished | TokensCounted | Measured | Failed) -> None:
+    def _close(self, event: ClosingEvent) -> None:
         with self._changed:
             if self._open.pop(event.job_id, None) is not None:
                 self._events.put(event)
                 self._changed.notify_all()
 
-    def _talk(self, request: Generate) -> None:
-        prompt_tokens = count_words(request)
+    @property
+    def _outside_messages(self) -> tuple[int, ...]:
+        return tuple(i for i in range(self.dropped_messages) if i not in self.pinned_messages)
+
+    def _is_full(self, request: Generate) -> bool:
+        """Whether it has to say so in place of an answer."""
+        count = len(request.messages) - request.earlier_cut.message_count
+        is_full = self.full_after_messages is not None and count > self.full_after_messages
+        return is_full and request.when_full is not WhenFull.DROP
+
+    def _count_prompt(self, request: CountPrompt) -> None:
+        if request.messages is not None:
+            self._counted = request.messages
+        chat, draft = count_words(self._counted), len(request.draft.split())
+        parts = PromptParts(
+            chat + draft,
+            message_tokens=chat,
+            draft_tokens=draft,
+            outside_messages=self._outside_messages,
+        )
+        self._close(PromptCounted(request.job_id, parts))
+
+    def _talk(self, request: Generate | Summarise) -> None:
+        prompt_tokens = count_words(request.messages)
         dropped = self.dropped_messages
-        self._say(PromptProgressed(request.job_id, prompt_tokens, prompt_tokens, 0, dropped))
+        outside = self._outside_messages
+        self._say(
+            PromptProgressed(request.job_id, prompt_tokens, prompt_tokens, 0, dropped, outside)
+        )
         said, stopped_by = 0, StoppedBy.END
         for piece in self._pieces:
             if not self._may_go_on(request.job_id):
@@ -267,6 +313,7 @@ class ScriptedEngine:
                 seed=7,
                 dropped_messages=dropped,
                 context_used_tokens=prompt_tokens + said,
+                outside_messages=outside,
             )
         )
 
@@ -367,6 +414,7 @@ class ScriptedSession(SessionFacts):
         self.chat_settings = ScriptedChatSettings()
         self.unloader = ScriptedUnloader(self._note)
         self.is_loaded = True
+        self.memory = ScriptedPart(self._note, "memory", ("drop_oldest", "summarise_oldest"))
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
         for wish in _WISHES:
@@ -459,6 +507,14 @@ class ScriptedUnloader(QObject):
     def note_activity(self) -> None:
         """The time begins anew."""
         self.activities += 1
+
+
+class ScriptedPart:
+    """Stands for a part of the session; its wishes begin with the part's name."""
+
+    def __init__(self, note: Callable[..., None], name: str, wishes: Iterable[str]) -> None:
+        for wish in wishes:
+            setattr(self, wish, partial(note, f"{name}.{wish}"))
 
 
 class ScriptedMeter(QObject):

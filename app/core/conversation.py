@@ -131,15 +131,29 @@ class ConversationSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands in the prompt in place of a chat's beginning, up to that message.
+
+    An empty `text` is a cut without a summary: the user had the oldest messages left out.
+    """
+
+    text: str
+    up_to_message_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A conversation as it is shown: its summary and the branch that is open, root first.
 
     `options` are the settings that hold in this chat alone, by the names of the settings' table.
+    `summaries` are the texts of all `Summary`s, by the last message that each covers; in a branch
+    the one that reaches furthest counts.
     """
 
     summary: ConversationSummary
     branch: tuple[Message, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+    summaries: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

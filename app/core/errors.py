@@ -4,6 +4,7 @@
     ├── DataFolderError      the data folder or the chats in it can't be read or written
     ├── ModelFileError       a model file that can't be used as it is
     ├── PromptError          a conversation that the format can't express, or that is too long
+    ├── GrammarError         a grammar or a JSON schema that no reply can be held to
     ├── InstallationError    files of Octet's own are missing
     └── EngineError          the engine refused, failed or died
 
@@ -27,6 +28,10 @@ class ModelFileError(OctetError):
 
 class PromptError(OctetError):
     """A conversation that the model's prompt format can't express, or that is too long."""
+
+
+class GrammarError(OctetError):
+    """A grammar or a JSON schema that can't be used; the sentence says where it is wrong."""
 
 
 class InstallationError(OctetError):

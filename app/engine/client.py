@@ -17,30 +17,21 @@ from types import TracebackType
 from typing import Self
 
 from app.engine.protocol import (
-    CountTokens,
+    ClosingEvent,
     Event,
     Failed,
-    Finished,
-    Generate,
+    JobRequest,
     Load,
-    Loaded,
     Measure,
-    Measured,
-    PromptTokenized,
     Request,
     Shutdown,
     Stop,
-    TokenizePrompt,
-    TokensCounted,
 )
 from model_io.child import Child, read_log_end, start_child
 
 _ENGINE_MODULE = "app.engine.process"
 _EXIT_SECONDS = 1.0
 _SIGKILL_EXIT = -9
-
-ClosingEvent = Loaded | Finished | TokensCounted | PromptTokenized | Measured | Failed
-JobRequest = Load | Generate | CountTokens | TokenizePrompt | Measure
 
 
 class EngineClient:

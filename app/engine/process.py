@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 
 from app.core.errors import EngineError, OctetError
 from app.engine.protocol import (
+    CountPrompt,
     CountTokens,
     Event,
     Failed,
@@ -28,10 +29,12 @@ from app.engine.protocol import (
     Ping,
     PlanChosen,
     Pong,
+    PromptCounted,
     PromptTokenized,
     Request,
     Shutdown,
     Stop,
+    Summarise,
     TokenizePrompt,
     TokensCounted,
 )
@@ -42,8 +45,8 @@ from model_io.plan import Plan
 
 _PROGRESS_SECONDS = 0.05  # how often the reading of a file is told
 
-WorkRequest = Load | Generate | Measure | Shutdown
-CountRequest = CountTokens | TokenizePrompt
+WorkRequest = Load | Generate | Summarise | Measure
+CountRequest = CountTokens | CountPrompt | TokenizePrompt
 
 
 def serve(connection: Connection) -> None:
@@ -64,7 +67,7 @@ class EngineProcess:
         self._log = log
         self._session = Session(log)
         self._stop_flags: dict[int, StopFlag] = {}
-        self._work: queue.SimpleQueue[WorkRequest] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[WorkRequest | Shutdown] = queue.SimpleQueue()
         self._counts: queue.SimpleQueue[CountRequest] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event | threading.Event | None] = queue.SimpleQueue()
 
@@ -93,9 +96,9 @@ class EngineProcess:
                 case Stop(job_id):
                     if flag := self._stop_flags.get(job_id):
                         flag.set()
-                case CountTokens() | TokenizePrompt():
+                case CountTokens() | CountPrompt() | TokenizePrompt():
                     self._counts.put(request)
-                case Load(job_id) | Generate(job_id) | Measure(job_id):
+                case Load(job_id) | Generate(job_id) | Summarise(job_id) | Measure(job_id):
                     # From here on a stop finds the job, even if it hasn't begun.
                     self._stop_flags[job_id] = StopFlag()
                     self._work.put(request)
@@ -132,12 +135,14 @@ class EngineProcess:
     def _answer_count(self, request: CountRequest) -> Event:
         if isinstance(request, CountTokens):
             return TokensCounted(request.job_id, self._session.count_tokens(request.messages))
+        if isinstance(request, CountPrompt):
+            return PromptCounted(request.job_id, self._session.count_prompt(request))
         ids = self._session.tokenize_prompt(
             request.messages, continue_last=request.continue_last, raw=request.raw
         )
         return PromptTokenized(request.job_id, tuple(ids))
 
-    def _do(self, request: Load | Generate | Measure) -> None:
+    def _do(self, request: WorkRequest) -> None:
         stop = self._stop_flags[request.job_id]
         try:
             match request:
@@ -145,6 +150,8 @@ class EngineProcess:
                     closing: Event = self._load(request, stop)
                 case Generate():
                     closing = self._session.generate(request, self._events.put, stop)
+                case Summarise():
+                    closing = self._session.summarise(request, self._events.put, stop)
                 case Measure():
                     closing = self._session.measure(request, stop)
         except Exception as error:  # noqa: BLE001  the process's boundary: it has to go on

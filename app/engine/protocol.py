@@ -1,10 +1,11 @@
 """What crosses the pipe between the window's process and the engine's: frozen dataclasses.
 
 The parent sends requests, the child answers with events. Every job that the parent starts
-(`Load`, `Generate`, `CountTokens`, `TokenizePrompt`, `Measure`) ends with exactly one closing
-event of the same `job_id`: `Loaded`, `Finished`, `TokensCounted`, `PromptTokenized`, `Measured` or
-`Failed`. A child that dies closes the pipe, which the client turns into a `Failed` for every open
-job, or, when none is open, into one with the `job_id` 0. Ids of jobs begin with 1.
+(`Load`, `Generate`, `Summarise`, `CountTokens`, `CountPrompt`, `TokenizePrompt`, `Measure`) ends
+with exactly one closing event of the same `job_id`: `Loaded`, `Finished`, `MemoryFull`,
+`TokensCounted`, `PromptCounted`, `PromptTokenized`, `Measured` or `Failed`. A child that dies
+closes the pipe, which the client turns into a `Failed` for every open job, or, when none is open,
+into one with the `job_id` 0. Ids of jobs begin with 1.
 
 Knows nothing of llama.cpp, of pipes or of Qt.
 """
@@ -12,23 +13,20 @@ Knows nothing of llama.cpp, of pipes or of Qt.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from app.core.context_fit import NO_CUT as NO_CUT
+from app.core.context_fit import EarlierCut as EarlierCut
 from app.core.prompt_format import PromptFormat as PromptFormat
+from app.core.prompt_parts import PromptParts as PromptParts
+from app.engine.reply_wishes import PromptMessage as PromptMessage
+from app.engine.reply_wishes import Sampling as Sampling
+from app.engine.reply_wishes import StoppedBy as StoppedBy
+from app.engine.reply_wishes import WhenFull as WhenFull
 from model_io.machine import Machine
 from model_io.plan import Plan, Preference
 
 DISTURBED_SHARE = 0.2
 """When other programs use more of the processors, what is measured says little, and isn't kept."""
-
-
-class StoppedBy(StrEnum):
-    """Why a reply ended."""
-
-    END = "end"  # the model closed its reply
-    STOP = "stop"  # the user asked
-    LENGTH = "length"  # `max_tokens` were made
-    CONTEXT = "context"  # the context is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +56,6 @@ class EngineParameters:
     records_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is chosen. `temperature` 0 is greedy; `seed` None is a fresh one."""
-
-    temperature: float = 0.7
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    repeat_last_tokens: int = 64
-    seed: int | None = None
-    max_tokens: int = 0  # 0: until the model ends or the context is full
-
-
-@dataclass(frozen=True, slots=True)
-class PromptMessage:
-    """One message for the model.
-
-    `token_ids` are what the model itself produced for a reply (without the end token); they are
-    used in place of the text when `vocabulary_hash` is the loaded model's.
-    """
-
-    role: str
-    text: str
-    token_ids: tuple[int, ...] = ()
-    vocabulary_hash: str = ""
-
-
 # --- requests: parent to child ---------------------------------------------------------------
 
 
@@ -104,6 +74,7 @@ class Generate:
     With `continue_last`, the last message is a stopped reply and new text is appended to it.
     With `raw`, the messages' texts are joined and continued without any template.
     A reply without text is left out, since it was stopped before its first word.
+    If more than `earlier_cut` has to be left out, `when_full` decides.
     """
 
     job_id: int
@@ -111,6 +82,23 @@ class Generate:
     sampling: Sampling = field(default_factory=Sampling)
     raw: bool = False
     continue_last: bool = False
+    when_full: WhenFull = WhenFull.DROP
+    earlier_cut: EarlierCut = NO_CUT
+
+
+@dataclass(frozen=True, slots=True)
+class Summarise:
+    """Have the model summarise the first `message_count` of `messages`, system messages apart.
+
+    Told like a reply, by `PromptProgressed`, `TextGenerated` (without ids) and `Finished`. Of a
+    text that is too long for the context, one part after the other is summarised; only the last
+    summary, which holds the others, is told. `earlier_cut` is where the last one reaches to.
+    """
+
+    job_id: int
+    messages: tuple[PromptMessage, ...]
+    message_count: int
+    earlier_cut: EarlierCut = NO_CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +110,21 @@ class CountTokens:
 
     job_id: int
     messages: tuple[PromptMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountPrompt:
+    """Count the prompt that sending `draft` would make now, part by part, with what drops.
+
+    An empty draft counts the chat as it stands. `messages` None are those of the last such
+    request, so that typing doesn't send a chat again and again. Answered also during a reply.
+    """
+
+    job_id: int
+    messages: tuple[PromptMessage, ...] | None
+    draft: str = ""
+    earlier_cut: EarlierCut = NO_CUT
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,8 @@ class Shutdown:
     """Free everything and end the process."""
 
 
-Request = Load | Generate | CountTokens | TokenizePrompt | Measure | Stop | Ping | Shutdown
+JobRequest = Load | Generate | Summarise | CountTokens | CountPrompt | TokenizePrompt | Measure
+Request = JobRequest | Stop | Ping | Shutdown
 
 
 # --- events: child to parent -----------------------------------------------------------------
@@ -246,7 +250,8 @@ class Loaded:
 class PromptProgressed:
     """The prompt is being read: `done_tokens` of `total_tokens`; `reused_tokens` were cached.
 
-    `dropped_messages` oldest messages no longer fit the context; they are not in the prompt.
+    The model's memory begins after the first `dropped_messages` messages; of those,
+    `outside_messages` (indices, system messages apart) are not in the prompt; pinned ones are.
     """
 
     job_id: int
@@ -254,6 +259,7 @@ class PromptProgressed:
     total_tokens: int
     reused_tokens: int
     dropped_messages: int
+    outside_messages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +277,7 @@ class TextGenerated:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Closing event of `Generate`. Times in seconds."""
+    """Closing event of `Generate` and `Summarise`. Times in seconds."""
 
     job_id: int
     stopped_by: StoppedBy
@@ -283,6 +289,29 @@ class Finished:
     seed: int
     dropped_messages: int
     context_used_tokens: int
+    outside_messages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFull:
+    """Closing event of a `Generate` that may not drop anything by itself; nothing was read.
+
+    The first `would_drop_messages` messages would have to be left out, but for pinned turns:
+    `outside_messages` in all. The prompt is `excess_tokens` longer than leaves room for a reply.
+    """
+
+    job_id: int
+    would_drop_messages: int
+    excess_tokens: int
+    outside_messages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCounted:
+    """Closing event of `CountPrompt`."""
+
+    job_id: int
+    parts: PromptParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,16 +379,14 @@ class Pong:
     number: int
 
 
-Event = (
-    LoadProgressed
-    | PlanChosen
-    | Loaded
-    | PromptProgressed
-    | TextGenerated
+ClosingEvent = (
+    Loaded
     | Finished
+    | MemoryFull
     | TokensCounted
+    | PromptCounted
     | PromptTokenized
     | Measured
     | Failed
-    | Pong
 )
+Event = LoadProgressed | PlanChosen | PromptProgressed | TextGenerated | ClosingEvent | Pong

@@ -1,42 +1,44 @@
 """One loaded model and what it has read: answers conversations, and counts their tokens.
 
-`load`, `generate`, `measure` and `close` belong to one thread. `count_tokens` and
-`tokenize_prompt` may be called from another at any time. Knows nothing of processes and pipes.
+`load`, `generate`, `summarise`, `measure` and `close` belong to one thread. `count_tokens`,
+`count_prompt` and `tokenize_prompt` may be called from another at any time. Knows nothing of
+processes and pipes.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.core.context_fit import FittedPrompt, fit_prompt
-from app.core.errors import EngineError
-from app.core.prompt import Prompt, build_prompt
+from app.core.errors import EngineError, PromptError
+from app.core.prompt import ChatMessage, Prompt, build_prompt
 from app.core.prompt_format import PromptFormat, choose_prompt_format
-from app.engine.context import Context
+from app.core.prompt_parts import CountedMessage, PromptParts, count_parts
 from app.engine.loading import choose_threads
 from app.engine.model_file import check_model_file, read_shape
 from app.engine.planned_load import PlannedLoad, load_planned, load_vocabulary
 from app.engine.planned_model import PlannedModel
 from app.engine.protocol import (
+    CountPrompt,
     EngineParameters,
-    Event,
     Finished,
     Generate,
     LoadedModel,
     Measure,
     Measured,
+    MemoryFull,
     PromptMessage,
-    PromptProgressed,
-    StoppedBy,
-    TextGenerated,
+    Sampling,
+    Summarise,
+    WhenFull,
 )
-from app.engine.reply_text import ReplyText
-from app.engine.sampling import SamplerChain, choose_seed
+from app.engine.replying import EmitEvent, ReplyUnderWay, checked_grammar
 from app.engine.speed_trial import time_speeds
 from app.engine.stop_flag import StopFlag
+from app.engine.summarising import Summarising
 from app.engine.surroundings import swapped_bytes
 from app.engine.vocabulary import Vocabulary
 from model_io.device_words import describe_place
@@ -45,7 +47,6 @@ from model_io.native_log import NativeLog
 from model_io.plan import Plan
 from model_io.speed import active_bytes
 
-EmitEvent = Callable[[Event], None]
 TellPlan = Callable[[Plan, tuple[str, ...]], None]
 
 
@@ -66,6 +67,7 @@ class Session:
         """`log` is what llama.cpp's words are heard with: without it, a refusal has no reason."""
         self._log = log
         self._loaded: _Loaded | None = None
+        self._counted: tuple[PromptMessage, ...] = ()  # of the last `CountPrompt` that had some
         # Guards the vocabulary, which another thread asks while this one may free it.
         self._lock = threading.Lock()
 
@@ -134,26 +136,80 @@ class Session:
         with self._lock:
             return self._build(messages, continue_last=continue_last, raw=raw).ids()
 
-    def generate(self, request: Generate, emit: EmitEvent, stop: StopFlag) -> Finished:
+    def count_prompt(self, request: CountPrompt) -> PromptParts:
+        """What the prompt would be made of if the draft were sent now; see `CountPrompt`.
+
+        Raises PromptError, or EngineError if no model is loaded.
+        """
+        with self._lock:
+            if request.messages is not None:
+                self._counted = request.messages
+            if self._loaded is None:
+                raise EngineError("No model is loaded. Choose one first.")
+            vocabulary, context = self._loaded.vocabulary, self._loaded.load.context
+
+            def build(messages: Sequence[CountedMessage], continue_last: bool) -> Prompt:
+                return self._build(
+                    messages, continue_last=continue_last, raw=request.raw, is_strict=False
+                )
+
+            return count_parts(
+                self._counted,
+                PromptMessage("user", request.draft) if request.draft else None,
+                build,
+                lambda text: len(vocabulary.tokenize(text)),
+                context.context_tokens if context else sys.maxsize,
+                request.earlier_cut,
+            )
+
+    def generate(self, request: Generate, emit: EmitEvent, stop: StopFlag) -> Finished | MemoryFull:
         """Answer `request`, sending `PromptProgressed` and `TextGenerated` to `emit`.
 
-        Raises PromptError if it can't be put into a prompt or is too long, EngineError if there
-        is no model or it fails.
+        Raises PromptError if it can't be put into a prompt or is too long, GrammarError if no reply
+        can be held to its grammar, EngineError if there is no model or it fails.
         """
         loaded = self._loaded
         if loaded is None or (context := loaded.load.context) is None:
             raise EngineError("No model is loaded. Choose one first.")
+        grammar = checked_grammar(request.sampling)
         prompt = self._build(
             request.messages,
             continue_last=request.continue_last,
             raw=request.raw,
             is_strict=False,
         )
-        fitted = fit_prompt(prompt, context.context_tokens)
+        fitted = fit_prompt(prompt, context.context_tokens, request.earlier_cut)
+        if fitted.exceeds_cut and request.when_full is not WhenFull.DROP:
+            return MemoryFull(
+                request.job_id,
+                fitted.dropped_messages,
+                fitted.excess_tokens,
+                fitted.outside_messages,
+            )
         is_v1 = not request.raw and loaded.prompt_format is PromptFormat.MISTRAL_V1
-        text = ReplyText(strips_space=is_v1 and not prompt.continues)
-        reply = _Reply(request, fitted, context, loaded.vocabulary, text)
+        reply = ReplyUnderWay(request.job_id, request.sampling, fitted, context, loaded.vocabulary)
+        reply.strips_space = is_v1 and not prompt.continues
+        reply.grammar = grammar
+        reply.text_before = request.messages[-1].text if prompt.continues else ""
         return reply.produce(emit, stop)
+
+    def summarise(self, request: Summarise, emit: EmitEvent, stop: StopFlag) -> Finished:
+        """Have the model summarise a chat's beginning; what is raised is as of `generate`."""
+        loaded = self._loaded
+        if loaded is None or (context := loaded.load.context) is None:
+            raise EngineError("No model is loaded. Choose one first.")
+        if loaded.prompt_format is PromptFormat.RAW:
+            raise PromptError("This model continues texts and can't summarise a chat.")
+
+        def build(messages: Sequence[PromptMessage]) -> Prompt:
+            return self._build(messages, continue_last=False, is_strict=False)
+
+        def reply_to(fitted: FittedPrompt, sampling: Sampling) -> ReplyUnderWay:
+            reply = ReplyUnderWay(request.job_id, sampling, fitted, context, loaded.vocabulary)
+            reply.strips_space = loaded.prompt_format is PromptFormat.MISTRAL_V1
+            return reply
+
+        return Summarising(request, context.context_tokens, build, reply_to).run(emit, stop)
 
     def measure(self, request: Measure, stop: StopFlag) -> Measured:
         """Time the loaded model; raises EngineError if there is none, and when stopped."""
@@ -188,7 +244,7 @@ class Session:
 
     def _build(
         self,
-        messages: Sequence[PromptMessage],
+        messages: Sequence[ChatMessage],
         *,
         continue_last: bool,
         raw: bool = False,
@@ -203,100 +259,6 @@ class Session:
             continue_last=continue_last,
             skip_empty_replies=not is_strict,
         )
-
-
-class _Reply:
-    """One reply on its way: reads the prompt, then chooses id after id."""
-
-    def __init__(
-        self,
-        request: Generate,
-        fitted: FittedPrompt,
-        context: Context,
-        vocabulary: Vocabulary,
-        text: ReplyText,
-    ) -> None:
-        self._job_id = request.job_id
-        self._sampling = request.sampling
-        self._prompt_ids = fitted.ids
-        self._dropped_messages = fitted.dropped_messages
-        self._context = context
-        self._vocabulary = vocabulary
-        self._text = text
-        self._completion_tokens = 0
-        self._sent_tokens = 0
-
-    def produce(self, emit: EmitEvent, stop: StopFlag) -> Finished:
-        """Send events to `emit`; returns the closing one."""
-        seed = choose_seed(self._sampling)
-        started_at = time.perf_counter()
-        reused_tokens = self._context.keep_prefix(self._prompt_ids)
-        is_read = self._read_prompt(reused_tokens, emit, stop)
-        read_at = time.perf_counter()
-        stopped_by = self._write(seed, emit, stop) if is_read else StoppedBy.STOP
-        return Finished(
-            job_id=self._job_id,
-            stopped_by=stopped_by,
-            prompt_tokens=len(self._prompt_ids),
-            reused_tokens=reused_tokens,
-            completion_tokens=self._completion_tokens,
-            prefill_seconds=read_at - started_at,
-            decode_seconds=time.perf_counter() - read_at,
-            seed=seed,
-            dropped_messages=self._dropped_messages,
-            context_used_tokens=len(self._prompt_ids) + self._completion_tokens,
-        )
-
-    def _read_prompt(self, reused_tokens: int, emit: EmitEvent, stop: StopFlag) -> bool:
-        def report(done_tokens: int) -> None:
-            total_tokens = len(self._prompt_ids)
-            emit(
-                PromptProgressed(
-                    self._job_id, done_tokens, total_tokens, reused_tokens, self._dropped_messages
-                )
-            )
-
-        report(reused_tokens)
-        return self._context.read(self._prompt_ids[reused_tokens:], stop, report)
-
-    def _write(self, seed: int, emit: EmitEvent, stop: StopFlag) -> StoppedBy:
-        token_count = self._vocabulary.token_count
-        with SamplerChain(self._sampling, seed, self._prompt_ids, token_count) as chain:
-            stopped_by = self._choose_tokens(chain, emit, stop)
-        if stopped_by is StoppedBy.END:
-            self._text.end()
-        else:
-            self._completion_tokens -= self._text.give_up_partial()
-        self._send_text(emit)
-        return stopped_by
-
-    def _choose_tokens(self, chain: SamplerChain, emit: EmitEvent, stop: StopFlag) -> StoppedBy:
-        context, vocabulary, text = self._context, self._vocabulary, self._text
-        room_tokens = context.context_tokens - len(self._prompt_ids)
-        limit_tokens = self._sampling.max_tokens or room_tokens
-        while True:
-            if stop.is_set:
-                return StoppedBy.STOP
-            token = chain.sample(context.pointer)
-            if vocabulary.is_end(token):
-                return StoppedBy.END
-            text.add(token, vocabulary.piece(token))
-            self._completion_tokens += 1
-            if text.is_due:
-                self._send_text(emit)
-            if self._completion_tokens >= limit_tokens:
-                return StoppedBy.LENGTH if self._sampling.max_tokens else StoppedBy.CONTEXT
-            if self._completion_tokens >= room_tokens:
-                return StoppedBy.CONTEXT
-            context.append(token)
-
-    def _send_text(self, emit: EmitEvent) -> None:
-        text, ids = self._text.take()
-        if not ids and not text:
-            return
-        self._sent_tokens += len(ids)
-        used_tokens = len(self._prompt_ids) + self._sent_tokens
-        emit(TextGenerated(self._job_id, text, ids, used_tokens))
 
 
 def _describe(

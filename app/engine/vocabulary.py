@@ -32,17 +32,18 @@ class Vocabulary:
         im_start_id, im_end_id: ChatML's tokens, None where the vocabulary lacks them.
         vocabulary_hash: 16 hexadecimal digits over all pieces, their kinds and their scores.
         token_count: how many ids there are.
+        pointer: the `llama_vocab_p`.
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401  a bare pointer from ctypes
         """`model` is a `llama_model_p`, with or without weights."""
-        self._pointer = native.llama_model_get_vocab(model)
+        self.pointer: Any = native.llama_model_get_vocab(model)
         self._recent = _RecentTexts()
         self._pieces: dict[int, bytes] = {}
-        adds_bos = native.llama_vocab_get_add_bos(self._pointer)
-        self.bos_id: int | None = native.llama_vocab_bos(self._pointer) if adds_bos else None
-        self.eos_id: int = native.llama_vocab_eos(self._pointer)
-        self.token_count: int = native.llama_vocab_n_tokens(self._pointer)
+        adds_bos = native.llama_vocab_get_add_bos(self.pointer)
+        self.bos_id: int | None = native.llama_vocab_bos(self.pointer) if adds_bos else None
+        self.eos_id: int = native.llama_vocab_eos(self.pointer)
+        self.token_count: int = native.llama_vocab_n_tokens(self.pointer)
         self.im_start_id = self._find_token(_IM_START)
         self.im_end_id = self._find_token(_IM_END)
         self.vocabulary_hash = self._hash()
@@ -67,8 +68,12 @@ class Vocabulary:
 
     def is_end(self, token: int) -> bool:
         """Whether the model ends its reply with `token`."""
-        ends: bool = native.llama_vocab_is_eog(self._pointer, token)
-        return ends or token == self.im_end_id
+        return token == self.im_end_id or self.is_native_end(token)
+
+    def is_native_end(self, token: int) -> bool:
+        """Whether the file itself says that `token` ends a reply."""
+        ends: bool = native.llama_vocab_is_eog(self.pointer, token)
+        return ends
 
     def _tokenize_around_marks(self, text: str) -> list[int]:
         # Some files declare ChatML's tokens as a user's, and llama.cpp then finds them in any text.
@@ -85,7 +90,7 @@ class Vocabulary:
         room = len(data) + 2
         ids = (native.llama_token * room)()
         count = native.llama_tokenize(
-            self._pointer, data, len(data), ids, room, False, parse_special
+            self.pointer, data, len(data), ids, room, False, parse_special
         )
         return list(ids[:count])
 
@@ -95,18 +100,18 @@ class Vocabulary:
 
     def _read_piece(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(64)
-        size = native.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, False)
+        size = native.llama_token_to_piece(self.pointer, token, buffer, len(buffer), 0, False)
         if size < 0:
             buffer = ctypes.create_string_buffer(-size)
-            size = native.llama_token_to_piece(self._pointer, token, buffer, len(buffer), 0, False)
+            size = native.llama_token_to_piece(self.pointer, token, buffer, len(buffer), 0, False)
         return buffer.raw[:size]
 
     def _hash(self) -> str:
         digest = hashlib.sha256()
         for token in range(self.token_count):
-            digest.update(native.llama_vocab_get_text(self._pointer, token))
-            score = native.llama_vocab_get_score(self._pointer, token)
-            digest.update(b"\0%d %a\n" % (native.llama_vocab_get_attr(self._pointer, token), score))
+            digest.update(native.llama_vocab_get_text(self.pointer, token))
+            score = native.llama_vocab_get_score(self.pointer, token)
+            digest.update(b"\0%d %a\n" % (native.llama_vocab_get_attr(self.pointer, token), score))
         digest.update(b"%a" % self._tokenize("a b", parse_special=False))
         return digest.hexdigest()[:16]
 

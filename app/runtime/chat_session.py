@@ -16,6 +16,7 @@ from app.core.settings import Settings
 from app.engine.protocol import LoadedModel
 from app.runtime import notices
 from app.runtime.answering import Answering
+from app.runtime.chat_memory import ChatMemory
 from app.runtime.chat_settings import ChatSettings
 from app.runtime.chat_shelf import ChatShelf
 from app.runtime.context_gauge import ContextGauge
@@ -33,11 +34,11 @@ from app.runtime.facts import (
 )
 from app.runtime.idle_unloader import IdleUnloader
 from app.runtime.model_loader import ModelLoader
-from app.runtime.prompting import prompt_of
 from app.runtime.session_facts import SessionFacts
 from app.runtime.speed_meter import SpeedMeter
 from app.runtime.store_news import StoreNews
 from app.runtime.store_thread import StoreThread
+from app.runtime.text_continuing import TextContinuing
 from app.runtime.turn_taking import TurnTaking
 
 __all__ = [
@@ -56,8 +57,8 @@ __all__ = [
 class ChatSession(SessionFacts):
     """The chats, the model, and the reply that grows. Lives on the window's thread.
 
-    Its slots, and those of `speed`, `chat_settings` and `unloader`, are the window's wishes: each
-    returns at once, and its effect is told as facts.
+    Its slots, and those of `speed`, `memory`, `texts`, `chat_settings` and `unloader`, are the
+    window's wishes: each returns at once, and its effect is told as facts.
     """
 
     def __init__(
@@ -87,7 +88,16 @@ class ChatSession(SessionFacts):
         self._engine_news = EngineNews(engine, self._loader, self._gauge, self._answering)
         self.speed = SpeedMeter(settings, store, engine, self._loader, self._gauge)
         self.unloader = IdleUnloader(settings, self._loader, self._turns, self.speed)
-        self._dropped_messages = 0
+        self.memory = ChatMemory(
+            self.chat_settings,
+            store,
+            self._shelf,
+            self._loader,
+            self._gauge,
+            self._answering,
+            self._turns,
+        )
+        self.texts = TextContinuing(self._shelf, self._turns)
         self._is_closing = False
         self._pass_facts_on()
         self._join_parts()
@@ -102,6 +112,7 @@ class ChatSession(SessionFacts):
             (self._gauge, "context_changed"),
             (self._turns, "notice_raised notice_cleared"),
             (self._loader, "notice_raised notice_cleared"),
+            (self.memory, "notice_raised memory_line_moved"),
             (self._store_news, "notice_raised notice_cleared"),
             (self._engine_news, "notice_raised"),
         ):
@@ -109,15 +120,9 @@ class ChatSession(SessionFacts):
                 getattr(part, name).connect(getattr(self, name))
 
     def _join_parts(self) -> None:
-        self._shelf.conversation_opened.connect(self._measure_conversation)
         self._loader.load_began.connect(self._gauge.pause)
         self._loader.model_changed.connect(self._gauge.set_model)
         self._loader.model_unloaded.connect(self._gauge.pause)
-        self.chat_settings.options_changed.connect(
-            lambda: self._measure_conversation(self._shelf.shown)
-        )
-        self._answering.context_used.connect(self._show_context_used)
-        self._answering.messages_dropped.connect(self._show_dropped)
         self._answering.ended.connect(self.speed.note_reply)
         self._turns.state_changed.connect(self.speed.note_state)
         self.speed.is_free = lambda: self.state is SessionState.READY and self._loader.is_loaded
@@ -285,21 +290,3 @@ class ChatSession(SessionFacts):
         self._shelf.undo_delete()
 
     # --- what the parts tell each other ------------------------------------------------------
-
-    def _measure_conversation(self, conversation: Conversation) -> None:
-        branch, settings = conversation.branch, self.chat_settings.shown
-        self._gauge.set_messages(prompt_of(branch, settings) if branch else ())
-        self._move_memory_line(0)
-
-    def _show_context_used(self, used_tokens: int) -> None:
-        if self.replying_conversation_id == self._shelf.shown_id:
-            self._gauge.set_used(used_tokens)
-
-    def _show_dropped(self, dropped_messages: int) -> None:
-        if self.replying_conversation_id == self._shelf.shown_id:
-            self._move_memory_line(dropped_messages)
-
-    def _move_memory_line(self, dropped_messages: int) -> None:
-        if dropped_messages != self._dropped_messages:
-            self._dropped_messages = dropped_messages
-            self.memory_line_moved.emit(dropped_messages)

@@ -13,7 +13,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.core.conversation import Conversation, ConversationSummary, Message
+from app.core.conversation import Conversation, ConversationSummary, Message, Summary
 from app.core.conversation_store import ConversationStore, Draft
 from app.core.titles import NEW_CHAT_TITLE
 from app.runtime import notices
@@ -25,12 +25,8 @@ DRAFT_DELAY_MS = 1000
 _NEW_CHAT = 0
 
 
-class ChatShelf(QObject):
-    """The list of chats, the bin, the drafts, and the chat that is shown.
-
-    Attributes:
-        draft: what stands in the shown chat's composer.
-        growing_reply: asked for the reply that grows, as it stands at that moment.
+class ShelfFacts(QObject):
+    """What `ChatShelf` tells.
 
     Signals:
         conversations_changed(object): tuple of `ConversationSummary`, newest first, the shown
@@ -50,6 +46,15 @@ class ChatShelf(QObject):
     message_added = Signal(object)
     reply_resumed = Signal(object)
     notice_raised = Signal(object)
+
+
+class ChatShelf(ShelfFacts):
+    """The list of chats, the bin, the drafts, and the chat that is shown.
+
+    Attributes:
+        draft: what stands in the shown chat's composer.
+        growing_reply: asked for the reply that grows, as it stands at that moment.
+    """
 
     def __init__(self, store: StoreThread, draft_delay_ms: int = DRAFT_DELAY_MS) -> None:
         super().__init__()
@@ -200,6 +205,11 @@ class ChatShelf(QObject):
         self._latest_reply = reply
         self._shown = self._with_latest_reply(self._shown)
         self.refresh()
+
+    def note_summary(self, summary: Summary) -> None:
+        """The shown chat has a new summary; it is being saved."""
+        summaries = {**self._shown.summaries, summary.up_to_message_id: summary.text}
+        self._shown = replace(self._shown, summaries=summaries)
 
     def _extend(
         self, conversation: Conversation, before: tuple[Message, ...], reply: Message

@@ -19,25 +19,22 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.engine.protocol import (
+    ClosingEvent,
+    CountPrompt,
     CountTokens,
     Event,
     Failed,
-    Finished,
     Generate,
     Load,
-    Loaded,
     Measure,
-    Measured,
-    PromptTokenized,
     Stop,
+    Summarise,
     TextGenerated,
-    TokensCounted,
 )
 
-Job = Load | Generate | CountTokens | Measure
+Job = Load | Generate | Summarise | CountTokens | CountPrompt | Measure
 Receive = Callable[[Event], None]
 
-_CLOSING = (Loaded, Finished, TokensCounted, PromptTokenized, Measured, Failed)
 _NOT_STARTED = "The engine could not be started."
 _GONE = "The engine stopped."
 
@@ -182,7 +179,7 @@ class EngineThread(QObject):
     def _hand_over(self, event: Event) -> None:
         job_id = getattr(event, "job_id", 0)
         receive = self._receivers.get(job_id)
-        if isinstance(event, _CLOSING):
+        if isinstance(event, ClosingEvent):
             self._receivers.pop(job_id, None)
         if receive is not None:
             receive(event)

@@ -46,6 +46,9 @@ class NoticeAction(Enum):
     DETAILS = "details"  # shows Notice.details
     SHOW_FOLDER = "show folder"  # opens the folder in Notice.details
     UNDO_DELETE = "undo delete"  # ChatSession.undo_delete
+    DROP_OLDEST = "drop oldest"  # ChatSession.memory.drop_oldest
+    SUMMARISE_OLDEST = "summarise oldest"  # ChatSession.memory.summarise_oldest
+    LARGER_CONTEXT = "larger context"  # shows the setting; afterwards ChatSession.try_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Notice:
     """One piece of news: what happened, what it means, and what can be done.
 
     A notice replaces the one with the same `key`; `notice_cleared(key)` takes it away.
+    `more_actions` are other ways on than `action`, the likeliest first.
     """
 
     kind: NoticeKind
@@ -61,6 +65,7 @@ class Notice:
     action: NoticeAction | None = None
     details: str = ""
     key: str = ""
+    more_actions: tuple[NoticeAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +110,29 @@ class ReadingProgress:
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """What fills the model's memory: `used_tokens` of `context_tokens`, and the draft to come."""
+    """What fills the model's memory, in tokens: the prompt as it would be sent now.
+
+    `used_tokens` and `draft_tokens` add up to it; the first are instructions, summary, messages and
+    files, and more while a reply grows. `room_tokens` are left for the reply. The draft pushes
+    `pushed_out_messages` out of the memory, `outside_messages` are out with it. If the draft can't
+    be sent at all, it is `excess_tokens` too long.
+    """
 
     used_tokens: int
     context_tokens: int
     draft_tokens: int
+    instruction_tokens: int = 0
+    summary_tokens: int = 0
+    message_tokens: int = 0
+    file_tokens: int = 0
+    outside_messages: int = 0
+    pushed_out_messages: int = 0
+    excess_tokens: int = 0
+
+    @property
+    def room_tokens(self) -> int:
+        """What is left for the reply; 0 at the least."""
+        return max(0, self.context_tokens - self.used_tokens - self.draft_tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,26 @@ def reply_failed(sentence: str, details: str) -> Notice:
     )
 
 
+def memory_full(messages: int, can_summarise: bool) -> Notice:
+    """The user wants to be asked before anything leaves the model's memory."""
+    if messages == 1:
+        text = "Your message is kept. The oldest message would have to leave the model's memory."
+    else:
+        text = (
+            f"Your message is kept. The {messages:,} oldest messages would have to leave the "
+            "model's memory."
+        )
+    summarise = (NoticeAction.SUMMARISE_OLDEST,) if can_summarise else ()
+    return Notice(
+        NoticeKind.INFO,
+        "The model's memory is full.",
+        text,
+        NoticeAction.DROP_OLDEST,
+        key=REPLY,
+        more_actions=(*summarise, NoticeAction.LARGER_CONTEXT),
+    )
+
+
 def engine_died(sentence: str, details: str, seconds_to_read: float | None) -> Notice:
     """The engine's process is gone; `seconds_to_read` is what the next message waits for."""
     title, _, text = sentence.partition(". ")

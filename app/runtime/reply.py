@@ -1,10 +1,11 @@
-"""A reply while it grows: its pieces, its ids, its speed.
+"""A reply, or a summary, while it grows: its pieces, its ids, its speed.
 
 Knows nothing of the engine's process, of the disk or of the window.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from app.core.conversation import Message, MessageState, ReplyFigures
 from app.engine.protocol import Finished, StoppedBy, TextGenerated
 
 SPEED_WINDOW_SECONDS = 3.0
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)]*(?=\s|$)|[。！？]+")
 
 
 class GrowingReply:
@@ -81,7 +84,8 @@ class GrowingReply:
 
     def finished(self, event: Finished) -> Message:
         """The reply at its end, with what it cost; a continued reply's costs are added up."""
-        state = MessageState.COMPLETE if event.stopped_by is StoppedBy.END else MessageState.STOPPED
+        is_whole = event.stopped_by in (StoppedBy.END, StoppedBy.STOP_STRING)
+        state = MessageState.COMPLETE if is_whole else MessageState.STOPPED
         earlier = self._before.figures
         figures = ReplyFigures(
             prompt_tokens=event.prompt_tokens,
@@ -93,3 +97,22 @@ class GrowingReply:
             seed=event.seed,
         )
         return replace(self.message(state), figures=figures)
+
+
+class GrowingSummary:
+    """A summary of a chat's first `message_count` messages; `message_id` is the last of them."""
+
+    def __init__(self, message_count: int, message_id: int) -> None:
+        self.message_count = message_count
+        self.message_id = message_id
+        self._pieces: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Append what has arrived."""
+        self._pieces.append(text)
+
+    def finished_text(self, *, is_cut: bool) -> str:
+        """The whole text; one that was cut at its greatest length ends with its last sentence."""
+        text = "".join(self._pieces).strip()
+        ends = [match.end() for match in _SENTENCE_END.finditer(text)] if is_cut else []
+        return text[: ends[-1]].rstrip() if ends else text

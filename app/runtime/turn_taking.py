@@ -11,35 +11,38 @@ replies are made, models loaded or chats kept; its parts do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
 from app.core.conversation import Conversation, Message, MessageState, Role
-from app.engine.protocol import Failed, Finished
+from app.engine.protocol import Failed, Finished, MemoryFull
 from app.runtime import notices
 from app.runtime.answering import Answering
 from app.runtime.chat_settings import ChatSettings
 from app.runtime.chat_shelf import ChatShelf
 from app.runtime.facts import SessionState
 from app.runtime.model_loader import ModelLoader
-from app.runtime.prompting import prompt_of, sampling_of
+from app.runtime.prompting import Manner, asked_of
 from app.runtime.store_thread import StoreThread
-from app.runtime.turn_saving import TurnSaved, TurnSaver
+from app.runtime.turn_saving import TurnSaver
 from app.runtime.waiting_messages import WaitingMessages
 
+_AS_SET = Manner()
 _CAN_GO_ON = (MessageState.STOPPED, MessageState.CUT_OFF)
 
 
-class TurnTaking(QObject):
-    """Takes the wishes that need the model, one after the other.
+class TurnFacts(QObject):
+    """What `TurnTaking` tells.
 
     Signals:
         state_changed(object): `SessionState`.
         reply_grew(int message_id, str text): as that of the session.
         reply_finished(object): as that of the session.
+        memory_filled(object, object, int): the `Message` that was to be the reply, `MemoryFull`,
+            and the last message that would have to leave the model's memory.
         queued_changed(str): what waits in the shown chat.
         notice_raised(object), notice_cleared(str)
     """
@@ -47,9 +50,14 @@ class TurnTaking(QObject):
     state_changed = Signal(object)
     reply_grew = Signal(int, str)
     reply_finished = Signal(object)
+    memory_filled = Signal(object, object, int)
     queued_changed = Signal(str)
     notice_raised = Signal(object)
     notice_cleared = Signal(str)
+
+
+class TurnTaking(TurnFacts):
+    """Takes the wishes that need the model, one after the other."""
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class TurnTaking(QObject):
         self._edits_being_saved = 0
         self._stop_is_wanted = False
         self._failed_reply_id = 0
+        self._manner = _AS_SET  # of the reply that is being saved, and then made
         self._is_ending = False
         loader.load_began.connect(partial(self._set_state, SessionState.LOADING))
         loader.load_ended.connect(self._end_loading)
@@ -105,29 +114,39 @@ class TurnTaking(QObject):
 
     def answer_again(self, message_id: int) -> None:
         """Let the model answer the message before the reply `message_id` once more."""
-        reply = self._find(message_id, Role.ASSISTANT)
+        reply = _find(self._shelf.shown.branch, message_id, Role.ASSISTANT)
         if reply is not None and reply.parent_id is not None:
             self._do_next(partial(self._answer_again, reply))
 
     def edit_message(self, message_id: int, text: str) -> None:
         """Put another version beside the user's message `message_id`, and answer it."""
-        message, text = self._find(message_id, Role.USER), text.strip()
+        message, text = _find(self._shelf.shown.branch, message_id, Role.USER), text.strip()
         if message is None or not text:
             return
-        if self._is_ready and not self._edits_being_saved:
+        is_first = self._is_ready and not self._edits_being_saved
+        then = self._begin_reply if is_first else self._end_saving_edit
+        owner_id, parent_id = message.conversation_id, message.parent_id
+        self._saver.add(owner_id, parent_id, text, self._loader.model_name, then)
+        if is_first:
             self._set_state(SessionState.READING)
-            self._edit(message, text, self._begin_reply)
         else:  # saved all the same: words never wait for a model or a reply
             self._edits_being_saved += 1
-            self._edit(message, text, self._end_saving_edit)
             self.stop()
 
     def continue_reply(self, message_id: int) -> None:
         """Let a stopped reply at the end of the branch go on."""
-        reply = self._find(message_id, Role.ASSISTANT)
+        reply = _find(self._shelf.shown.branch, message_id, Role.ASSISTANT)
         is_last = reply is not None and self._shelf.shown.branch[-1] == reply
         if reply is not None and is_last and reply.state in _CAN_GO_ON:
-            self._do_next(partial(self._resume, reply))
+            self.resume(reply)
+
+    def resume(self, reply: Message, manner: Manner = _AS_SET) -> None:
+        """Let the reply at the end of the branch go on, or begin at last."""
+        self._do_next(partial(self._resume, reply, manner))
+
+    def answer_text(self, owner_id: int, parent_id: int | None, text: str, how: Manner) -> None:
+        """Put `text`, to the letter, below `parent_id` and let the model go on from there."""
+        self._do_next(partial(self._answer_text, owner_id, parent_id, text, how))
 
     def try_again(self) -> None:
         """Do once more what failed: load the model, or answer."""
@@ -185,10 +204,6 @@ class TurnTaking(QObject):
         self._set_state(SessionState.READING)
         self._saver.append(conversation_id, text, self._loader.model_name, self._begin_reply)
 
-    def _edit(self, message: Message, text: str, then: TurnSaved) -> None:
-        owner_id, parent_id = message.conversation_id, message.parent_id
-        self._saver.add(owner_id, parent_id, text, self._loader.model_name, then)
-
     def _end_saving_edit(self, asked_id: int, conversation: Conversation | None) -> None:
         self._edits_being_saved -= 1
         self._begin_later(asked_id, conversation)
@@ -198,8 +213,14 @@ class TurnTaking(QObject):
         self._set_state(SessionState.READING)
         self._saver.answer_again(reply, self._loader.model_name, self._begin_reply)
 
-    def _resume(self, reply: Message) -> None:
+    def _answer_text(self, owner_id: int, parent_id: int | None, text: str, how: Manner) -> None:
         self._set_state(SessionState.READING)
+        self._manner = how
+        self._saver.add(owner_id, parent_id, text, self._loader.model_name, self._begin_reply)
+
+    def _resume(self, reply: Message, manner: Manner) -> None:
+        self._set_state(SessionState.READING)
+        self._manner = manner
         self._saver.resume(reply, self._loader.model_name, self._begin_reply)
 
     def _begin_reply(self, asked_id: int, conversation: Conversation | None) -> None:
@@ -208,20 +229,22 @@ class TurnTaking(QObject):
         if conversation is None or model is None:
             self._take_turn_back()
         elif not self._loader.is_loaded:  # the engine has died meanwhile
+            manner = self._manner
             self._take_turn_back()
-            self._begin_later(asked_id, conversation)
+            self._begin_later(asked_id, conversation, manner)
         else:
             self.notice_cleared.emit(notices.REPLY)
             self._failed_reply_id = 0
             self._shelf.begin_turn(conversation, asked_id)
             settings = self._settings.of(conversation, asked_id)
-            prompt = prompt_of(conversation.branch, settings)
-            sampling = sampling_of(settings)
-            self._answering.begin(conversation.branch[-1], prompt, sampling, model)
+            asked = asked_of(conversation, settings, model, self._manner)
+            self._answering.begin(conversation.branch[-1], asked, model)
             if self._stop_is_wanted:
                 self._answering.stop()
 
-    def _begin_later(self, asked_id: int, conversation: Conversation | None) -> None:
+    def _begin_later(
+        self, asked_id: int, conversation: Conversation | None, manner: Manner = _AS_SET
+    ) -> None:
         """The user's words are on the disk, and nobody is there to answer yet."""
         if conversation is not None:
             reply = replace(conversation.branch[-1], state=MessageState.CUT_OFF)
@@ -229,7 +252,7 @@ class TurnTaking(QObject):
             self._shelf.begin_turn(conversation, asked_id)
             self._shelf.end_reply(reply)
             self.reply_finished.emit(reply)
-            self._do_next(partial(self._resume, reply))
+            self.resume(reply, manner)
 
     # --- what the parts tell -----------------------------------------------------------------
 
@@ -246,7 +269,7 @@ class TurnTaking(QObject):
         if self._shelf.shows_growing(message_id):
             self.reply_grew.emit(message_id, text)
 
-    def _end_reply(self, message: Message, event: Finished | Failed) -> None:
+    def _end_reply(self, message: Message, event: Finished | Failed | MemoryFull) -> None:
         self._shelf.end_reply(message)
         if self._shelf.shows_growing(message.message_id):
             self.reply_finished.emit(message)
@@ -254,14 +277,16 @@ class TurnTaking(QObject):
             self.notice_cleared.emit(notices.ENGINE)
         else:
             self._failed_reply_id = message.message_id
-            if event.fatal:
+            if isinstance(event, MemoryFull):
+                self.memory_filled.emit(message, event, self._answering.last_message_of(event))
+            elif event.fatal:
                 self._loader.lose_at_work()
             else:
                 self.notice_raised.emit(notices.reply_failed(event.sentence, event.details))
         self._take_turn_back()
 
     def _take_turn_back(self) -> None:
-        self._stop_is_wanted = False
+        self._stop_is_wanted, self._manner = False, _AS_SET
         self._set_state(SessionState.READY)
         self._go_on()
 
@@ -271,11 +296,6 @@ class TurnTaking(QObject):
     def _is_ready(self) -> bool:
         return self.state is SessionState.READY and self._loader.is_loaded
 
-    def _find(self, message_id: int, role: Role) -> Message | None:
-        branch = self._shelf.shown.branch
-        found = (m for m in branch if m.message_id == message_id and m.role is role)
-        return next(found, None)
-
     def _set_state(self, state: SessionState) -> None:
         if state is not self.state:
             self.state = state
@@ -283,3 +303,7 @@ class TurnTaking(QObject):
 
     def _show_queue(self) -> None:
         self.queued_changed.emit(self._waiting.text(self._shelf.shown_id))
+
+
+def _find(branch: Sequence[Message], message_id: int, role: Role) -> Message | None:
+    return next((m for m in branch if m.message_id == message_id and m.role is role), None)

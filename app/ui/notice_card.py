@@ -5,6 +5,9 @@ Knows nothing of where it stands; the button says what is wished.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -25,6 +28,9 @@ ACTION_NAMES = {
     NoticeAction.DETAILS: "Details",
     NoticeAction.SHOW_FOLDER: "Show",
     NoticeAction.UNDO_DELETE: "Undo",
+    NoticeAction.DROP_OLDEST: "Drop the oldest",
+    NoticeAction.SUMMARISE_OLDEST: "Summarise",
+    NoticeAction.LARGER_CONTEXT: "Larger context",
 }
 
 
@@ -32,7 +38,8 @@ class NoticeCard(QWidget):
     """A notice as a coloured card.
 
     Signals:
-        action_requested(object): the notice whose button was pressed.
+        action_requested(object): the notice whose button was pressed; of several ways on, its
+            `action` is the one that was chosen.
         details_requested(object): the notice whose technical lines are wanted.
         closed(object): the notice that was put away.
     """
@@ -50,6 +57,7 @@ class NoticeCard(QWidget):
         self._action = Button(theme, "", small=True)
         self._details = Button(theme, "Details", small=True)
         self._close = IconButton(theme, "close", "Put this notice away", size=28)
+        self._more: list[Button] = []
         self._can_close = can_close
         self._is_compact = False
         for widget in (self._text, self._waiting, self._action, self._details, self._close):
@@ -75,6 +83,7 @@ class NoticeCard(QWidget):
         self._action.setVisible(notice.action is not None)
         if notice.action is not None:
             self._action.setText(ACTION_NAMES[notice.action])
+        self._show_more(notice)
         has_more = bool(notice.details) and notice.action in (
             NoticeAction.TRY_AGAIN,
             NoticeAction.LOAD_AGAIN,
@@ -87,6 +96,19 @@ class NoticeCard(QWidget):
         self._lay_out(self.width())
         self.update()
 
+    def _show_more(self, notice: Notice) -> None:
+        for button in self._more:
+            button.hide()
+            button.deleteLater()
+        self._more = [Button(self._theme, ACTION_NAMES[a], small=True) for a in notice.more_actions]
+        last: QWidget = self._action
+        for button, action in zip(self._more, notice.more_actions, strict=True):
+            button.setParent(self)
+            button.clicked.connect(partial(self._ask_other, replace(notice, action=action)))
+            button.show()
+            QWidget.setTabOrder(last, button)
+            last = button
+
     def set_compact(self, is_compact: bool) -> None:
         """In a low window the bold sentence alone; the other one is its tooltip."""
         if is_compact != self._is_compact:
@@ -96,7 +118,8 @@ class NoticeCard(QWidget):
 
     def controls(self) -> list[QWidget]:
         """The buttons that are shown."""
-        return [w for w in (self._action, self._details, self._close) if not w.isHidden()]
+        everything = (self._action, *self._more, self._details, self._close)
+        return [widget for widget in everything if not widget.isHidden()]
 
     def hasHeightForWidth(self) -> bool:
         """The sentences wrap."""
@@ -165,6 +188,9 @@ class NoticeCard(QWidget):
     @Slot()
     def _ask_action(self) -> None:
         self.action_requested.emit(self._notice)
+
+    def _ask_other(self, notice: Notice) -> None:
+        self.action_requested.emit(notice)
 
     @Slot()
     def _ask_details(self) -> None:

@@ -176,9 +176,12 @@ class SessionBinding(QObject):
     @Slot(object)
     def _take_context(self, use: ContextUse) -> None:
         self._page.header.show_use(use if self._session.model is not None else None)
-        total = use.used_tokens + use.draft_tokens
-        is_over = bool(use.context_tokens) and total > use.context_tokens and use.draft_tokens
-        warning = "the oldest messages make room" if is_over else ""
+        count = use.pushed_out_messages
+        warning = f"the {count:,} oldest messages make room" if count > 1 else ""
+        if count == 1:
+            warning = "the oldest message makes room"
+        if use.excess_tokens:
+            warning = "too long for the model’s memory"
         self._page.composer.show_draft_tokens(use.draft_tokens, warning)
 
     @Slot(object)

@@ -114,6 +114,12 @@ class SessionWishes(QObject):
             QDesktopServices.openUrl(QUrl.fromLocalFile(notice.details))
         elif notice.action is NoticeAction.UNDO_DELETE:
             self._session.undo_delete()
+        elif notice.action is NoticeAction.DROP_OLDEST:
+            self._session.memory.drop_oldest()
+        elif notice.action is NoticeAction.SUMMARISE_OLDEST:
+            self._session.memory.summarise_oldest()
+        elif notice.action is NoticeAction.LARGER_CONTEXT:
+            self._sidebar.settings_requested.emit()
 
     @Slot()
     def _load_demo(self) -> None:

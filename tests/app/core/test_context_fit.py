@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.context_fit import fit_prompt
+from app.core.context_fit import NO_CUT, EarlierCut, FittedPrompt, fit_prompt
 from app.core.errors import PromptError
 from app.core.prompt import build_prompt
 from app.core.prompt_format import PromptFormat
@@ -137,3 +138,101 @@ def test_older_turns_make_room_for_a_reply_to_go_on() -> None:
     _, dropped = fit(chat(50, 50, 50, 200), continue_last=True)
 
     assert dropped == 2
+
+
+def fitted(messages: list[PromptMessage], *pinned: int, cut: EarlierCut = NO_CUT) -> FittedPrompt:
+    """The prompt of `messages`, some of them pinned."""
+    messages = [replace(m, is_pinned=index in pinned) for index, m in enumerate(messages)]
+    prompt = build_prompt(messages, LetterTokenizer(), PromptFormat.MISTRAL_V1)
+    return fit_prompt(prompt, CONTEXT_TOKENS, cut)
+
+
+def test_turns_with_a_pin_stay_in_their_place() -> None:
+    """Both messages of the turn; the others around them go, and are told one by one."""
+    messages = chat(60, 20, 50, 20, 60, 20, 60, 20, 60)
+    found = fitted(messages, 3)
+    text = LetterTokenizer().read(found.ids)
+
+    assert found.outside_messages == (0, 1, 4, 5)
+    assert found.dropped_messages == 6
+    assert text.startswith("|[INST] ccc")
+    assert "d|[INST] ggg" in text
+    assert len(found.ids) <= CONTEXT_TOKENS * 3 // 4
+
+
+def test_the_oldest_pinned_turn_has_the_instructions() -> None:
+    """They stand in the first turn that remains."""
+    found = fitted(chat(60, 20, 60, 20, 60, 20, 60), 0)
+
+    assert LetterTokenizer().read(found.ids).startswith("|[INST] aaa")
+    assert found.outside_messages == (2, 3)
+
+
+def test_a_pin_in_what_remains_changes_nothing() -> None:
+    """Nothing is counted twice."""
+    messages = chat(60, 20, 60, 20, 60, 20, 60)
+
+    assert fitted(messages, 5, 6) == fitted(messages)
+
+
+def test_too_many_pins_are_told_with_numbers() -> None:
+    """Without them the message would fit."""
+    with pytest.raises(PromptError) as raised:
+        fitted(chat(150, 20, 150, 20, 100), 0, 2)
+
+    assert str(raised.value) == (
+        "The pinned messages take 372 tokens. With them this message is 89 tokens longer than the "
+        "model's memory of 400. Unpin some or choose a larger context."
+    )
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=30).filter(lambda s: len(s) % 2),
+    pinned=st.sets(st.integers(0, 30), max_size=2),
+)
+def test_with_pins_what_was_cut_stays_cut(sizes: list[int], pinned: set[int]) -> None:
+    """All that is outside stays outside, never a pinned turn, and the prompt fits."""
+    outside: set[int] = set()
+    for count in range(1, len(sizes) + 1, 2):
+        shown = [index for index in pinned if index < count]
+        found = fitted(chat(*sizes[:count]), *shown)
+        assert outside <= set(found.outside_messages)
+        outside = set(found.outside_messages)
+        turns = {index // 2 for index in shown}
+        assert not {index // 2 for index in outside} & turns
+        assert len(found.ids) < CONTEXT_TOKENS
+
+
+def test_an_agreed_cut_is_where_the_prompt_begins() -> None:
+    """Its summary stands after the instructions; nothing more is left out than was agreed on."""
+    messages = chat(40, 20, 40, 20, 40, system="Be brief.")
+    cut = EarlierCut(2, " They met. ")
+    found = fitted(messages, cut=cut)
+    text = LetterTokenizer().read(found.ids)
+
+    assert text.startswith(
+        "|[INST] Be brief.\n\nSummary of the earlier conversation: They met.\n\nccc"
+    )
+    assert (found.outside_messages, found.exceeds_cut) == ((0, 1), False)
+    assert (
+        LetterTokenizer()
+        .read(fitted(chat(9, 9, 9), cut=EarlierCut(2)).ids)
+        .startswith("|[INST] ccc")
+    )
+
+
+def test_more_than_was_agreed_on_is_told() -> None:
+    """With how much too long it would be, so that one can ask before anything is dropped."""
+    found = fitted(chat(60, 20, 60, 20, 60, 20, 60), cut=EarlierCut(2))
+    assert not found.exceeds_cut
+    found = fitted(chat(60, 20, 60, 20, 60, 20, 60))
+    kept_tokens = 1 + 4 * V1_FRAME_TOKENS + 4 * 60 + 3 * 21
+
+    assert found.exceeds_cut
+    assert found.excess_tokens == kept_tokens - (CONTEXT_TOKENS - CONTEXT_TOKENS // 8)
+
+
+def test_a_cut_never_takes_the_last_message() -> None:
+    """Nor half a turn."""
+    assert fitted(chat(10, 10, 10), cut=EarlierCut(9)).outside_messages == (0, 1)
+    assert fitted(chat(10, 10, 10), cut=EarlierCut(1)).outside_messages == ()

@@ -34,6 +34,7 @@ class Message:
     text: str
     token_ids: tuple[int, ...] = ()
     vocabulary_hash: str = ""
+    is_pinned: bool = False
 
 
 class PieceTokenizer:

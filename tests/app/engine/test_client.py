@@ -17,6 +17,7 @@ import pytest
 
 from app.engine.client import EngineClient
 from app.engine.protocol import (
+    CountPrompt,
     CountTokens,
     EngineParameters,
     Event,
@@ -26,17 +27,21 @@ from app.engine.protocol import (
     Load,
     Loaded,
     LoadProgressed,
+    MemoryFull,
     Ping,
     PlanChosen,
     Pong,
+    PromptCounted,
     PromptMessage,
     PromptProgressed,
     PromptTokenized,
     Sampling,
     StoppedBy,
+    Summarise,
     TextGenerated,
     TokenizePrompt,
     TokensCounted,
+    WhenFull,
 )
 from model_io.child import start_child
 from tests.toy_model import write_toy_model
@@ -425,3 +430,34 @@ def test_two_hundred_turns_do_not_grow(
         sizes.append(process.memory_info().rss)
 
     assert max(sizes[150:]) - max(sizes[50:100]) < 2_000_000
+
+
+def test_a_full_memory_over_the_pipe(
+    start_engine: Callable[[], EngineClient], toy_model: Path
+) -> None:
+    """Each job has its own closing event: refused, summarised, counted, and a wrong grammar."""
+    toy_engine = start_engine()
+    load(toy_engine, toy_model, context_tokens=2048)
+    messages = tuple(
+        PromptMessage(role, "word " * 100) for _ in range(30) for role in ("user", "assistant")
+    )
+    asked = (*messages, *QUESTION)
+    ids = [toy_engine.new_job_id() for _ in range(4)]
+    toy_engine.send(Generate(ids[0], asked, GREEDY, when_full=WhenFull.ASK))
+    full = wait_for(toy_engine, MemoryFull)
+    assert isinstance(full, MemoryFull)
+    toy_engine.send(Summarise(ids[1], messages[:4], 4))
+    summarised = wait_for(toy_engine, Finished)
+    toy_engine.send(CountPrompt(ids[2], asked))
+    counted = wait_for(toy_engine, PromptCounted)
+    toy_engine.send(Generate(ids[3], QUESTION, Sampling(grammar="root ::= x")))
+    failed = wait_for(toy_engine, Failed)
+
+    assert isinstance(summarised, Finished)
+    assert isinstance(counted, PromptCounted)
+    assert isinstance(failed, Failed)
+    assert [e.job_id for e in (full, summarised, counted, failed)] == ids
+    assert counted.parts.outside_messages == full.outside_messages
+    assert "line 1, column 10" in failed.sentence
+    assert not failed.fatal
+    assert not toy_engine.has_open_jobs

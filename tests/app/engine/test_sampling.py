@@ -11,14 +11,14 @@ from app.engine.protocol import Generate, PromptMessage, Sampling, TextGenerated
 from app.engine.sampling import choose_seed
 from app.engine.session import Session
 from app.engine.stop_flag import StopFlag
+from tests.app.engine.conftest import PROMPT_END_ID
+from tests.toy_model import write_toy_model
 
 Say = Callable[..., tuple[int, ...]]
 
 
-@pytest.fixture
-def say(toy_model: Path, make_session: Callable[..., Session]) -> Say:
-    """Thirty ids of the model with random weights, for the given settings."""
-    session = make_session(toy_model, microbatch_tokens=64)
+def saying(session: Session) -> Say:
+    """Thirty ids of that session, for the given settings."""
 
     def generate(**settings: object) -> tuple[int, ...]:
         sampling = Sampling(**{"max_tokens": 30, "seed": 1, **settings})  # type: ignore[arg-type]
@@ -32,6 +32,20 @@ def say(toy_model: Path, make_session: Callable[..., Session]) -> Say:
         return tuple(ids)
 
     return generate
+
+
+@pytest.fixture
+def say(toy_model: Path, make_session: Callable[..., Session]) -> Say:
+    """Thirty ids of the model with random weights, for the given settings."""
+    return saying(make_session(toy_model, microbatch_tokens=64))
+
+
+@pytest.fixture
+def loop(tmp_path: Path, make_session: Callable[..., Session]) -> Say:
+    """Thirty ids of a model that has fallen into a loop of two."""
+    script = (PROMPT_END_ID, 3614, 22557, 3614)
+    session = make_session(write_toy_model(tmp_path / "loop.gguf", script=script))
+    return saying(session)
 
 
 def test_temperature_zero_is_greedy(say: Say) -> None:
@@ -64,6 +78,50 @@ def test_repetition_is_punished(say: Say) -> None:
 
     assert len(set(ids)) == len(ids)
     assert not prompt_ids & set(ids)
+
+
+@pytest.mark.parametrize(
+    "penalty", [{"frequency_penalty": 1e6}, {"presence_penalty": 1e6}, {"repeat_penalty": 1e6}]
+)
+def test_each_penalty_alone_keeps_from_repeating(say: Say, penalty: dict[str, float]) -> None:
+    """Within its window; without one there is none."""
+    ids = say(temperature=0.0, repeat_last_tokens=64, **penalty)
+
+    assert len(set(ids)) == len(ids)
+    assert say(temperature=0.0, repeat_last_tokens=0, **penalty) == say(temperature=0.0)
+
+
+def test_dry_ends_a_repeated_sequence(loop: Say) -> None:
+    """A model that says the same two ids for ever is brought to say something else."""
+    assert len(set(loop(temperature=0.0))) == 2
+    assert len(set(loop(temperature=0.0, dry_multiplier=50.0))) > 2
+    assert len(set(loop(temperature=0.0, dry_multiplier=50.0, dry_last_tokens=0))) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_greedy"),
+    [
+        ({"typical_p": 1.0}, False),
+        ({"typical_p": 0.05}, None),
+        ({"top_n_sigma": 1e-6}, True),
+        ({"xtc_probability": 1.0, "xtc_threshold": 0.0}, False),
+        ({"temperature_range": 2.99}, None),
+        ({"mirostat": 1, "mirostat_tau": 0.01, "mirostat_eta": 1.0}, None),
+        ({"mirostat": 2, "mirostat_tau": 0.01, "mirostat_eta": 1.0}, None),
+    ],
+)
+def test_each_further_sampler_reaches_the_chain(
+    say: Say, settings: dict[str, float], is_greedy: bool | None
+) -> None:
+    """It changes the choice, and the same way with the same seed."""
+    off = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "temperature": 3.0}
+    changed = say(**{**off, **settings})
+
+    assert changed == say(**{**off, **settings})
+    if is_greedy is not None:
+        assert (changed == say(temperature=0.0)) is is_greedy
+    if settings != {"typical_p": 1.0}:
+        assert changed != say(**off)
 
 
 def test_seeds_are_fresh_unless_given() -> None:

@@ -402,7 +402,7 @@ def test_context_holds_chat_and_draft(house: House) -> None:
     house.until(lambda: facts.of("context_changed")[-1].draft_tokens == 3)
     use = facts.of("context_changed")[-1]
 
-    assert (use.used_tokens, use.context_tokens) == (5, 4096)
+    assert (use.used_tokens, use.context_tokens) == (4, 4096)
     session.measure_draft("")
     assert facts.of("context_changed")[-1].draft_tokens == 0
 

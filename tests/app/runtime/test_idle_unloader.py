@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.settings import UNLOAD_AFTER_MINUTES
-from app.engine.protocol import CountTokens, Load
+from app.engine.protocol import CountPrompt, Load
 from app.runtime.chat_session import ChatSession, SessionState
 from tests import plans
 from tests.app.runtime.house import House
@@ -51,10 +51,10 @@ def test_writing_does_not_bring_it_back(house: House) -> None:
     session.unloader.unload()
     session.measure_draft("Hello")
     session.chat_settings.set_options({"instructions": "Be brief."})
-    session._gauge._count_draft()
+    session._gauge._count()
 
     assert len(house.engines.started) == 1
-    assert house.engines.last.asked(CountTokens) == []
+    assert house.engines.last.asked(CountPrompt) == []
 
 
 def test_it_goes_by_itself_after_a_while(house: House) -> None:

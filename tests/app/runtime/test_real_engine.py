@@ -6,12 +6,13 @@ import os
 import signal
 from pathlib import Path
 
-from app.core.conversation import MessageState
+from app.core import settings as rows
+from app.core.conversation import MessageState, Summary
 from app.engine.client import EngineClient
 from app.engine.protocol import PlanChosen
 from app.runtime import notices
 from app.runtime.chat_session import SessionState
-from tests.app.runtime.house import House
+from tests.app.runtime.house import House, SummaryKeepingStore
 from tests.doomed_engines import DoomedEngines
 
 S = SessionState
@@ -99,3 +100,37 @@ def _is_there(process_id: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_real_engine_summarises_when_its_memory_is_full(house: House, toy_model: Path) -> None:
+    """The chat goes on, with the summary in the place of what left the memory."""
+    house.engines.start = EngineClient.start  # type: ignore[method-assign,assignment]
+    house.open_store = SummaryKeepingStore.open
+    session, facts = house.open()
+    session._settings.set(rows.CONTEXT_TOKENS, 512)
+    session._settings.set(rows.MAX_TOKENS, 16)
+    session._settings.set(rows.WHEN_FULL, "summarise")
+    session._settings.set(rows.USES_GPUS, False)
+    session.start(str(toy_model))
+    house.wait_for(session, S.READY)
+    made: list[Summary] = []
+    session.memory.summary_changed.connect(made.append)
+    for number in range(1, 20):
+        session.send(f"Question {number}. " + "word " * 40)
+        house.until(lambda number=number: len(facts.of("reply_finished")) == number)
+        if made:
+            break
+    house.wait_for(session, S.READY)
+    house.until(lambda: facts.of("context_changed")[-1].summary_tokens > 0)
+    use = facts.of("context_changed")[-1]
+    branch = session.conversation.branch
+    (summary,) = made
+
+    assert branch[-1].text
+    assert summary.text
+    covered = [message.message_id for message in branch].index(summary.up_to_message_id) + 1
+    assert session.memory.outside == tuple(range(covered))
+    assert facts.of("memory_line_moved")[-1] == covered
+    assert use.outside_messages == covered
+    assert use.used_tokens < 512
+    assert not facts.of("notice_raised")

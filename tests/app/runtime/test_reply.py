@@ -54,10 +54,10 @@ def test_ids_of_two_vocabularies_are_not_mixed() -> None:
 
 
 def test_only_the_models_own_end_completes_a_reply() -> None:
-    """A limit or a full context leaves it to be continued."""
+    """Or a stop string; a limit or a full context leaves it to be continued."""
     states = [grown(EMPTY).finished(finished(by)).state for by in StoppedBy]
 
-    assert states == [MessageState.COMPLETE] + [MessageState.STOPPED] * 3
+    assert states == [MessageState.COMPLETE, *[MessageState.STOPPED] * 3, MessageState.COMPLETE]
 
 
 def test_speed_is_of_the_last_seconds() -> None:

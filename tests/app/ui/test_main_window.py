@@ -12,8 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.core.conversation import ConversationSummary, MessageState
+from app.core.conversation import ConversationSummary, MessageState, Role
 from app.core.settings import SIDEBAR_SHOWN, TEXT_SIZE_PERCENT, WINDOW_GEOMETRY, Settings
+from app.runtime import notices
 from app.runtime.facts import (
     ContextUse,
     LoadingProgress,
@@ -23,8 +24,10 @@ from app.runtime.facts import (
     NoticeKind,
     SessionState,
 )
+from app.ui.buttons import Button
 from app.ui.main_window import MainWindow
 from app.ui.model_menu import ModelMenu
+from app.ui.notice_card import NoticeCard
 from tests.app.ui.chats import REPLY, chat, growing, reply, user
 from tests.fakes import ScriptedSession, loaded_model
 
@@ -264,8 +267,12 @@ def test_the_gauge_counts_the_draft(window: MainWindow, session: ScriptedSession
     session.context_changed.emit(ContextUse(3412, 16384, 18))
     assert window.page.header.gauge.text() == "3,412 of 16,384"
     assert window.page.composer.figure.text() == "18 tokens"
-    session.context_changed.emit(ContextUse(16380, 16384, 18))
-    assert "the oldest messages make room" in window.page.composer.figure.text()
+    session.context_changed.emit(ContextUse(12_300, 16_384, 18, pushed_out_messages=2))
+    assert window.page.composer.figure.text() == "18 tokens: the 2 oldest messages make room"
+    session.context_changed.emit(ContextUse(12_300, 16_384, 18, pushed_out_messages=1))
+    assert window.page.composer.figure.text() == "18 tokens: the oldest message makes room"
+    session.context_changed.emit(ContextUse(0, 16_384, 18_000, excess_tokens=1700))
+    assert "too long for the model’s memory" in window.page.composer.figure.text()
 
 
 def test_notices_wait_for_each_other(window: MainWindow, session: ScriptedSession) -> None:
@@ -319,3 +326,18 @@ def test_the_end_keeps_draft_and_place(
         window.close()
     assert session.wishes[-1] == ("measure_draft", "half a thou")
     assert settings.get(WINDOW_GEOMETRY)
+
+
+def test_a_full_memory_offers_its_ways_on(window: MainWindow, session: ScriptedSession) -> None:
+    """In the reply's place, each with a button of its own."""
+    session.add(Role.USER, "Hi")
+    session.add(Role.ASSISTANT, "", MessageState.CUT_OFF)
+    session.notice_raised.emit(notices.memory_full(2, can_summarise=True))
+    cards = [c for c in window.findChildren(NoticeCard) if c.notice and c.notice.more_actions]
+    (card,) = cards
+    buttons = {b.text(): b for b in card.controls() if isinstance(b, Button)}
+    assert list(buttons) == ["Drop the oldest", "Summarise", "Larger context"]
+    buttons["Summarise"].click()
+    buttons["Drop the oldest"].click()
+
+    assert session.wishes[-2:] == [("memory.summarise_oldest",), ("memory.drop_oldest",)]
