@@ -38,6 +38,7 @@ from app.engine.protocol import (
     TextGenerated,
     TokensCounted,
 )
+from app.runtime.attaching import DraftFile
 from app.runtime.facts import SessionState, SpeedFacts
 from app.runtime.session_facts import SessionFacts
 from model_io.plan import Plan
@@ -362,6 +363,7 @@ class ScriptedSession(SessionFacts):
         self.draft = ""
         self.state = SessionState.NO_MODEL
         self.speed = ScriptedMeter(self._note)
+        self.attaching = ScriptedAttaching(self._note)
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
         for wish in _WISHES:
@@ -408,7 +410,28 @@ class ScriptedSession(SessionFacts):
         self.become(SessionState.READY)
 
     def _note(self, wish: str, *arguments: object) -> None:
+        if wish in ("send", "edit_message") and arguments[-1] == ():
+            arguments = arguments[:-1]  # a message without files, as most are
         self.wishes.append((wish, *arguments))
+
+
+class ScriptedAttaching(QObject):
+    """Stands for `app.runtime.attaching.Attaching`; its wishes begin with "attaching."."""
+
+    files_changed = Signal(object)
+    attachment_read = Signal(object)
+    attachment_failed = Signal(str, str)
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        super().__init__()
+        self.files: tuple[DraftFile, ...] = ()
+        for wish in ("attach", "remove", "change", "begin_edit", "end_edit", "clear"):
+            setattr(self, wish, partial(note, f"attaching.{wish}"))
+
+    def tell(self, *files: DraftFile) -> None:
+        """These are the draft's files now."""
+        self.files = files
+        self.files_changed.emit(files)
 
 
 class ScriptedMeter(QObject):

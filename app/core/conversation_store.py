@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.chats_file import (
@@ -24,6 +24,7 @@ from app.core.chats_file import (
     transaction,
 )
 from app.core.conversation import (
+    Attachment,
     Conversation,
     ConversationSummary,
     Message,
@@ -99,6 +100,7 @@ class ConversationStore:
         self.changed_ids: set[int] = set()
         self.path = path
         self._clock = clock
+        self._attachments: dict[int, tuple[Attachment, ...]] = {}
 
     @classmethod
     def open(cls, path: Path, clock: Callable[[], float] = time.time) -> ConversationStore:
@@ -164,7 +166,12 @@ class ConversationStore:
     # --- writing -----------------------------------------------------------------------------
 
     def begin_turn(
-        self, conversation_id: int, parent_id: int | None, text: str, model_name: str
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        text: str,
+        model_name: str,
+        attachments: tuple[Attachment, ...] = (),
     ) -> NewReply:
         """Save a user's message below `parent_id`, and an empty reply that grows below it.
 
@@ -180,6 +187,7 @@ class ConversationStore:
             else:
                 owner_id = conversation_id
             message_id = self._insert_message(owner_id, parent_id, Role.USER, text)
+            self._attachments[message_id] = attachments
             reply_id = self._insert_message(owner_id, message_id, Role.ASSISTANT, "", model_name)
             if parent_id is None:
                 title = "UPDATE conversation SET title = ? WHERE id = ? AND title_is_own = 0"
@@ -272,7 +280,12 @@ class ConversationStore:
                 return None
             branch = self.connection.execute(branch_sql + _MESSAGES_OF_BRANCH, (key,))
             try:
-                return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
+                messages = (message_of(each) for each in branch)
+                with_files = tuple(
+                    replace(each, attachments=self._attachments.get(each.message_id, ()))
+                    for each in messages
+                )
+                return Conversation(ConversationSummary(*row), with_files)
             except ValueError as error:  # no rule of the tables lets such a row in
                 raise ChatsFileError(Refusal.DAMAGED, self.path, str(error)) from error
 

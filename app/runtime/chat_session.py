@@ -10,12 +10,13 @@ from pathlib import Path
 
 from PySide6.QtCore import Slot
 
-from app.core.conversation import Conversation
+from app.core.conversation import Attachment, Conversation, Message
 from app.core.paths import DataFolder
 from app.core.settings import Settings
 from app.engine.protocol import LoadedModel
 from app.runtime import notices
 from app.runtime.answering import Answering
+from app.runtime.attaching import Attaching
 from app.runtime.chat_shelf import ChatShelf
 from app.runtime.context_gauge import ContextGauge
 from app.runtime.engine_thread import EngineThread
@@ -53,8 +54,8 @@ __all__ = [
 class ChatSession(SessionFacts):
     """The chats, the model, and the reply that grows. Lives on the window's thread.
 
-    Its slots, and those of `speed`, are the window's wishes: each returns at once, and its effect
-    is told as facts.
+    Its slots, and those of `speed` and `attaching`, are the window's wishes: each
+    returns at once, and its effect is told as facts.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class ChatSession(SessionFacts):
         self._turns = TurnTaking(settings, store, self._shelf, self._loader, self._answering)
         self._store_news = StoreNews(store, folder.root)
         self.speed = SpeedMeter(settings, store, engine, self._loader, self._gauge)
+        self.attaching = Attaching(engine)
         self._dropped_messages = 0
         self._is_closing = False
         self._pass_facts_on()
@@ -109,6 +111,10 @@ class ChatSession(SessionFacts):
         self._answering.ended.connect(self.speed.note_reply)
         self._turns.state_changed.connect(self.speed.note_state)
         self.speed.is_free = lambda: self.state is SessionState.READY and self._loader.is_loaded
+        self.attaching.files_changed.connect(self._measure_files)
+        self._loader.load_began.connect(self.attaching.pause)
+        self._loader.model_changed.connect(self.attaching.set_model)
+        self._shelf.message_added.connect(self._follow_chat)
         self._store.news_arrived.connect(self._shelf.refresh)
         self._engine.engine_died.connect(self._lose_engine)
 
@@ -171,14 +177,16 @@ class ChatSession(SessionFacts):
         if not self._is_closing:
             self._is_closing = True
             self._turns.end()
+            self.attaching.close()
             self._engine.close()
             self._shelf.save_draft()
             self._store.close()
 
     @Slot(str)
-    def send(self, text: str) -> None:
+    @Slot(str, object)
+    def send(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
         """Put the user's message at the end of the shown branch and let the model answer."""
-        self._turns.send(text)
+        self._turns.send(text, attachments)
 
     @Slot()
     def stop(self) -> None:
@@ -191,9 +199,15 @@ class ChatSession(SessionFacts):
         self._turns.answer_again(message_id)
 
     @Slot(int, str)
-    def edit_message(self, message_id: int, text: str) -> None:
-        """Put another version beside the user's message `message_id`, and answer it."""
-        self._turns.edit_message(message_id, text)
+    @Slot(int, str, object)
+    def edit_message(
+        self, message_id: int, text: str, attachments: tuple[Attachment, ...] | None = None
+    ) -> None:
+        """Put another version beside the user's message `message_id`, and answer it.
+
+        Its files stay with it unless `attachments` says otherwise.
+        """
+        self._turns.edit_message(message_id, text, attachments)
 
     @Slot(int)
     def continue_reply(self, message_id: int) -> None:
@@ -272,7 +286,15 @@ class ChatSession(SessionFacts):
     def _measure_conversation(self, conversation: Conversation) -> None:
         branch = conversation.branch
         self._gauge.set_messages(prompt_of(branch, self._settings) if branch else ())
+        self.attaching.show_chat(conversation.summary.conversation_id)
         self._move_memory_line(0)
+
+    def _measure_files(self, _: object) -> None:
+        attaching = self.attaching
+        self._gauge.set_attached(attaching.tokens, is_estimate=attaching.is_estimate)
+
+    def _follow_chat(self, message: Message) -> None:
+        self.attaching.follow(message.conversation_id)
 
     def _show_context_used(self, used_tokens: int) -> None:
         if self.replying_conversation_id == self._shelf.shown_id:
@@ -290,6 +312,7 @@ class ChatSession(SessionFacts):
     def _lose_engine(self, sentence: str, details: str) -> None:
         self._loader.lose_engine()
         self._gauge.pause()
+        self.attaching.pause()
         if self._loader.model is not None and not self._loader.is_loading:  # else loading tells it
             seconds = self._seconds_to_come_back()
             self.notice_raised.emit(notices.engine_died(sentence, details, seconds))

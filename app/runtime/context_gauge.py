@@ -32,6 +32,8 @@ class ContextGauge(QObject):
         self._model: LoadedModel | None = None
         self._messages: tuple[PromptMessage, ...] = ()
         self._draft = ""
+        self._attached_tokens = 0
+        self._attached_is_estimate = False
         self._is_paused = True
         self.used_tokens = 0
         self._draft_tokens = 0
@@ -71,6 +73,13 @@ class ContextGauge(QObject):
         else:
             self._count_draft()
 
+    def set_attached(self, tokens: int, *, is_estimate: bool) -> None:
+        """What the draft's files take; whoever reads them counts them."""
+        if (tokens, is_estimate) != (self._attached_tokens, self._attached_is_estimate):
+            self._attached_tokens = tokens
+            self._attached_is_estimate = is_estimate
+            self._tell()
+
     def _count_used(self) -> None:
         self._engine.forget(self._used_job_id)
         if self._model is None or not self._messages:
@@ -104,4 +113,13 @@ class ContextGauge(QObject):
     def _tell(self) -> None:
         context_tokens = self._model.context_tokens if self._model else 0
         used_tokens = min(self.used_tokens, context_tokens)
-        self.context_changed.emit(ContextUse(used_tokens, context_tokens, self._draft_tokens))
+        attached_tokens = self._attached_tokens
+        self.context_changed.emit(
+            ContextUse(
+                used_tokens,
+                context_tokens,
+                self._draft_tokens + attached_tokens,
+                attached_tokens,
+                self._attached_is_estimate,
+            )
+        )

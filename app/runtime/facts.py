@@ -45,6 +45,7 @@ class NoticeAction(Enum):
     LOAD_AGAIN = "load again"  # ChatSession.load_again
     DETAILS = "details"  # shows Notice.details
     SHOW_FOLDER = "show folder"  # opens the folder in Notice.details
+    CUT_FILE = "cut file"  # app.ui.attachment_wishes
     UNDO_DELETE = "undo delete"  # ChatSession.undo_delete
 
 
@@ -105,11 +106,17 @@ class ReadingProgress:
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """What fills the model's memory: `used_tokens` of `context_tokens`, and the draft to come."""
+    """What fills the model's memory: `used_tokens` of `context_tokens`, and the draft to come.
+
+    `attached_tokens` are those of the draft's files, which are among `draft_tokens`;
+    `is_estimate`: no model has counted all of the files.
+    """
 
     used_tokens: int
     context_tokens: int
     draft_tokens: int
+    attached_tokens: int = 0
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from app.core.conversation import Conversation, Message, MessageState
+from app.core.conversation import Attachment, Conversation, Message, MessageState
 from app.core.conversation_store import NewReply
 from app.runtime.store_thread import StoreThread
 
@@ -24,12 +24,19 @@ class TurnSaver:
     def __init__(self, store: StoreThread) -> None:
         self._store = store
 
-    def append(self, conversation_id: int, text: str, model_name: str, then: TurnSaved) -> None:
+    def append(
+        self,
+        conversation_id: int,
+        text: str,
+        attachments: tuple[Attachment, ...],
+        model_name: str,
+        then: TurnSaved,
+    ) -> None:
         """A user's message at the end of the chat's branch."""
 
         def add_at_end(conversation: Conversation | None) -> None:
             parent_id = conversation.branch[-1].message_id if conversation else None
-            self.add(conversation_id, parent_id, text, model_name, then)
+            self.add(conversation_id, parent_id, text, attachments, model_name, then)
 
         self._store.run(lambda store: store.load_conversation(conversation_id), add_at_end)
 
@@ -38,12 +45,15 @@ class TurnSaver:
         conversation_id: int,
         parent_id: int | None,
         text: str,
+        attachments: tuple[Attachment, ...],
         model_name: str,
         then: TurnSaved,
     ) -> None:
         """A user's message below `parent_id`, beside others that may stand there."""
         self._store.run(
-            lambda store: store.begin_turn(conversation_id, parent_id, text, model_name),
+            lambda store: store.begin_turn(
+                conversation_id, parent_id, text, model_name, attachments
+            ),
             partial(self._load, conversation_id, then),
         )
 

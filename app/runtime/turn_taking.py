@@ -17,7 +17,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.conversation import Conversation, Message, MessageState, Role
+from app.core.conversation import Attachment, Conversation, Message, MessageState, Role
 from app.core.settings import Settings
 from app.engine.protocol import Failed, Finished
 from app.runtime import notices
@@ -83,14 +83,14 @@ class TurnTaking(QObject):
 
     # --- wishes ------------------------------------------------------------------------------
 
-    def send(self, text: str) -> None:
+    def send(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
         """Put the user's message at the end of the shown branch and let the model answer."""
         text = text.strip()
-        if not text:
+        if not text and not attachments:
             return
-        waiting = self._waiting.add(self._shelf.shown_id, text)
+        waiting = self._waiting.add(self._shelf.shown_id, text, attachments)
         if not self._is_ready:
-            self._shelf.set_waiting(waiting)
+            self._shelf.set_waiting(waiting.text)
         self._go_on()
         self._show_queue()
         if self._waiting and self.state is SessionState.NO_MODEL:
@@ -109,10 +109,15 @@ class TurnTaking(QObject):
         if reply is not None and reply.parent_id is not None:
             self._do_next(partial(self._answer_again, reply))
 
-    def edit_message(self, message_id: int, text: str) -> None:
+    def edit_message(
+        self, message_id: int, text: str, attachments: tuple[Attachment, ...] | None = None
+    ) -> None:
         """Put another version beside the user's message `message_id`, and answer it."""
         message, text = self._find(message_id, Role.USER), text.strip()
-        if message is None or not text:
+        if message is None:
+            return
+        message = replace(message, attachments=_kept(message, attachments))
+        if not text and not message.attachments:
             return
         if self._is_ready and not self._edits_being_saved:
             self._set_state(SessionState.READING)
@@ -179,15 +184,17 @@ class TurnTaking(QObject):
             self._send_first_waiting()
 
     def _send_first_waiting(self) -> None:
-        conversation_id, text = self._waiting.take_first()
+        conversation_id, waiting = self._waiting.take_first()
         self._shelf.forget_waiting(conversation_id)
         self._show_queue()
         self._set_state(SessionState.READING)
-        self._saver.append(conversation_id, text, self._loader.model_name, self._begin_reply)
+        text, files = waiting.text, waiting.attachments
+        self._saver.append(conversation_id, text, files, self._loader.model_name, self._begin_reply)
 
     def _edit(self, message: Message, text: str, then: TurnSaved) -> None:
         owner_id, parent_id = message.conversation_id, message.parent_id
-        self._saver.add(owner_id, parent_id, text, self._loader.model_name, then)
+        files, model_name = message.attachments, self._loader.model_name
+        self._saver.add(owner_id, parent_id, text, files, model_name, then)
 
     def _end_saving_edit(self, asked_id: int, conversation: Conversation | None) -> None:
         self._edits_being_saved -= 1
@@ -281,4 +288,9 @@ class TurnTaking(QObject):
             self.state_changed.emit(state)
 
     def _show_queue(self) -> None:
-        self.queued_changed.emit(self._waiting.text(self._shelf.shown_id))
+        self.queued_changed.emit(self._waiting.title(self._shelf.shown_id))
+
+
+def _kept(message: Message, attachments: tuple[Attachment, ...] | None) -> tuple[Attachment, ...]:
+    """The files of a changed message: its own, unless others are named."""
+    return message.attachments if attachments is None else attachments

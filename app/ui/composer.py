@@ -5,11 +5,17 @@ Knows nothing of the session; says what is wished by signals.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.runtime.attaching import DraftFile
 from app.ui.amounts import speed_text, tokens_text
+from app.ui.attachment_row import AttachmentRow
+from app.ui.buttons import IconButton
+from app.ui.composer_box import ComposerBox
 from app.ui.draft_edit import DraftEdit
 from app.ui.draft_figure import DraftFigure
 from app.ui.editing_line import EditingLine
@@ -19,19 +25,23 @@ from app.ui.style_button import StyleButton
 from app.ui.theme import Theme
 
 
-class Composer(QWidget):
+class Composer(ComposerBox):
     """The box at the window's foot.
 
     Signals:
-        send_requested(str): a message; the composer is empty afterwards.
-        edit_finished(int, str): the message that was changed, and its new text.
-        stop_requested, last_message_requested: wishes of the keys.
+        send_requested(str, object): a message and the tuple of its `Attachment`s; the composer is
+            empty afterwards.
+        edit_finished(int, str, object): the message that was changed, its new text and files.
+        edit_left: no sent message is changed any more.
+        attach_requested, stop_requested, last_message_requested: wishes of the keys.
         draft_changed(str): what is to be kept if this chat is left now; told at each letter.
         style_chosen(str): a preset of the replies.
     """
 
-    send_requested = Signal(str)
-    edit_finished = Signal(int, str)
+    send_requested = Signal(str, object)
+    edit_finished = Signal(int, str, object)
+    edit_left = Signal()
+    attach_requested = Signal()
     stop_requested = Signal()
     left = Signal()
     last_message_requested = Signal()
@@ -39,8 +49,8 @@ class Composer(QWidget):
     style_chosen = Signal(str)
 
     def __init__(self, theme: Theme, clock: MarkClock) -> None:
-        super().__init__()
-        self._theme = theme
+        super().__init__(theme)
+        self.may_send: Callable[[], bool] = lambda: True
         self._edited_id: int | None = None
         self._edited_text = ""
         self._put_aside = ""
@@ -48,6 +58,8 @@ class Composer(QWidget):
         self.draft = DraftEdit(theme)
         self._editing = EditingLine(theme)
         self._editing.hide()
+        self.files = AttachmentRow(theme)
+        self._attach = IconButton(theme, "attach", "Attach files", "Ctrl+O")
         self._style = StyleButton(theme)
         self.figure = DraftFigure(theme, clock)
         self.send_button = SendButton(theme)
@@ -89,19 +101,24 @@ class Composer(QWidget):
     def show_speed(self, tokens_per_second: float) -> None:
         """How fast the reply grows."""
         if self.send_button.stops:
-            self._say(speed_text(tokens_per_second, 0))
+            self.say(speed_text(tokens_per_second, 0))
 
     def show_draft_tokens(self, tokens: int, warning: str = "") -> None:
         """What the draft takes; the warning says what it pushes out of the memory."""
         if not self.send_button.stops:
-            text = tokens_text(tokens) if tokens and self.text().strip() else ""
-            self._say(f"{text}: {warning}" if warning else text, "warn" if warning else "text2")
+            text = tokens_text(tokens) if tokens and self._has_content() else ""
+            self.say(f"{text}: {warning}" if warning else text, "warn" if warning else "text2")
 
     def show_draft(self, text: str) -> None:
         """Another chat's draft."""
         self._leave_editing()
         if text != self.text():
             self._put_text(text)
+
+    def show_files(self, files: tuple[DraftFile, ...]) -> None:
+        """The files that go with what is written."""
+        self.files.show_files(files)
+        self._take_text()
 
     def edit_message(self, message_id: int, text: str) -> None:
         """Change a message that was sent; what was being written is put aside."""
@@ -126,8 +143,9 @@ class Composer(QWidget):
 
     def sizeHint(self) -> QSize:
         """As high as the draft's lines."""
-        theme = self._theme
-        height = theme.gap(12) + self._editing_height() + self.draft.height_wanted()
+        theme = self.theme
+        height = theme.gap(12) + self._editing_height() + self._files_height()
+        height += self.draft.height_wanted()
         return QSize(40 * theme.em, height + theme.gap(5) + theme.px(34) + theme.gap(8))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -135,42 +153,47 @@ class Composer(QWidget):
         super().resizeEvent(event)
         self._lay_out()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint the box."""
-        theme = self._theme
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        focused = self.draft.hasFocus()
-        painter.setPen(QPen(theme.colour("accent" if focused else "control"), 1))
-        painter.setBrush(theme.colour("raised"))
-        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.drawRoundedRect(rect, theme.px(16), theme.px(16))
+    def is_written_in(self) -> bool:
+        """Whether the draft has the focus."""
+        return self.draft.hasFocus()
 
     def mousePressEvent(self, _event: QMouseEvent) -> None:
         """Anywhere in the box is the draft."""
         self.draft.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def _parts(self) -> tuple[QWidget, ...]:
-        return (self._editing, self.draft, self._style, self.figure, self.send_button)
+        foot = (self._attach, self._style, self.figure, self.send_button)
+        return (self._editing, self.files, self.draft, *foot)
 
     def _editing_height(self) -> int:
-        return self._theme.px(28) + self._theme.gap(4) if self.is_editing else 0
+        return self.theme.px(28) + self.theme.gap(4) if self.is_editing else 0
+
+    def _files_height(self) -> int:
+        wanted = self.files.height_wanted(self.width() - 2 * self.theme.gap(14))
+        return wanted + self.theme.gap(8) if wanted else 0
 
     @Slot()
     def _lay_out(self) -> None:
-        theme, width = self._theme, self.width()
+        theme, width = self.theme, self.width()
         side, bottom = theme.gap(17), self.height() - theme.gap(8)
         self._editing.setVisible(self.is_editing)
         row = self._editing.sizeHint().height()
         self._editing.setGeometry(side, theme.gap(9), width - side - theme.gap(10), row)
         top = theme.gap(12) + self._editing_height()
+        files, margin = self._files_height(), theme.gap(14)
+        self.files.setVisible(bool(files))
+        self.files.setGeometry(margin, top, width - 2 * margin, max(0, files - theme.gap(8)))
+        top += files
         self.draft.setGeometry(side, top, width - 2 * side, self.draft.height_wanted())
         middle = bottom - theme.px(34) // 2
         send = theme.px(34)
         right = width - theme.gap(8) - send
         self.send_button.setGeometry(right, bottom - send, send, send)
-        style = self._style.sizeHint()
-        left = side - theme.gap(10)
+        attach, style = self._attach.sizeHint(), self._style.sizeHint()
+        left = side - theme.gap(9)
+        place = (left, middle - attach.height() // 2, attach.width(), attach.height())
+        self._attach.setGeometry(*place)
+        left += attach.width() + theme.gap(2)
         self._style.setGeometry(left, middle - style.height() // 2, style.width(), style.height())
         left += style.width() + theme.gap(4)
         right -= theme.gap(13)
@@ -183,7 +206,9 @@ class Composer(QWidget):
     # --- what is done ------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        self._theme.changed.connect(self._lay_out)
+        self.theme.changed.connect(self._lay_out)
+        self._attach.clicked.connect(self.attach_requested)
+        self.files.emptied.connect(self.draft.setFocus)
         self._style.style_chosen.connect(self.style_chosen)
         self._editing.left.connect(self.leave_editing)
         self.send_button.clicked.connect(self._take_button)
@@ -195,17 +220,21 @@ class Composer(QWidget):
         self.draft.textChanged.connect(self._tell_draft)
         self.draft.focus_changed.connect(self.update)
 
-    def _say(self, text: str, colour: str = "text2") -> None:
+    def say(self, text: str, colour: str = "text2") -> None:
+        """A figure, or a few words, beside the round button."""
         self.figure.say(text, colour)
         self._lay_out()
 
     @Slot()
     def _take_text(self) -> None:
-        has_text = bool(self.text().strip())
-        self.send_button.setEnabled(has_text or self.send_button.stops)
-        if not has_text and not self.send_button.stops:
+        has_content = self._has_content()
+        self.send_button.setEnabled(has_content or self.send_button.stops)
+        if not has_content and not self.send_button.stops:
             self.figure.say("")
         self._lay_out()
+
+    def _has_content(self) -> bool:
+        return bool(self.text().strip() or self.files.files)
 
     @Slot()
     def _tell_draft(self) -> None:
@@ -234,16 +263,16 @@ class Composer(QWidget):
 
     @Slot()
     def _send(self) -> None:
-        text = self.text().strip()
-        if not text:
+        if not self._has_content() or not self.may_send():
             return
+        text, files = self.text().strip(), self.files.attachments()
         edited = self._edited_id
         if edited is not None:
             self.leave_editing()
-            self.edit_finished.emit(edited, text)
+            self.edit_finished.emit(edited, text, files)
             return
         self._put_text("")
-        self.send_requested.emit(text)
+        self.send_requested.emit(text, files)
 
     @Slot()
     def _take_escape(self) -> None:
@@ -261,7 +290,10 @@ class Composer(QWidget):
             self.draft.set_text(text)
 
     def _leave_editing(self) -> None:
+        was_editing = self.is_editing
         self._edited_id = None
         self._edited_text = ""
         self._put_aside = ""
+        if was_editing:
+            self.edit_left.emit()
         self._lay_out()

@@ -29,6 +29,7 @@ class Deed(Enum):
     LARGER_TEXT = auto()
     SMALLER_TEXT = auto()
     USUAL_TEXT = auto()
+    ATTACH = auto()
     KEYS = auto()
 
 
@@ -55,6 +56,7 @@ WINDOW_KEYS = (
     WindowKey(Deed.PREVIOUS_MESSAGE, ("Alt+Up",), "Previous message"),
     WindowKey(Deed.NEXT_MESSAGE, ("Alt+Down",), "Next message"),
     WindowKey(Deed.COPY_CODE, ("Ctrl+Shift+C",), "Copy the last block of code"),
+    WindowKey(Deed.ATTACH, ("Ctrl+O",), "Attach files"),
     WindowKey(Deed.SHOW_MODELS, ("Ctrl+Shift+M",), "List of models"),
     WindowKey(Deed.NEXT_AREA, ("F6",), "Next part of the window"),
     WindowKey(Deed.PREVIOUS_AREA, ("Shift+F6",), "Previous part of the window"),
@@ -71,7 +73,8 @@ OTHER_KEYS = (
     ("Esc", "Stop the reply, close, or back to the text"),
     ("Up in an empty message", "Change the last message"),
     ("C, E, R on a message", "Copy, edit, answer again"),
-    ("Left, Right on a message", "Its buttons"),
+    ("Left, Right on a message", "Its files and buttons"),
+    ("Enter, Del on an attached file", "Show its text, take it away"),
     ("Del on a chat", "Move it to the bin"),
 )
 """Keys that parts of the window take themselves."""

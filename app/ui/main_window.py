@@ -32,6 +32,7 @@ from app.core.settings import (
 )
 from app.runtime.chat_session import ChatSession
 from app.runtime.facts import Notice, NoticeKind
+from app.ui.attachment_wishes import AttachmentWishes
 from app.ui.chat_page import ChatPage
 from app.ui.details_window import DetailsWindow
 from app.ui.get_mixtral import GetMixtralPage
@@ -78,6 +79,7 @@ class MainWindow(WindowFrame):
         self._speed_window: SpeedWindow | None = None
         self.binding = SessionBinding(session, settings, self.page, self.sidebar, self._clock)
         self.wishes = SessionWishes(session, settings, self.page, self.sidebar, self.binding)
+        self.attachments = AttachmentWishes(session, self.page, self)
         self._keys = WindowKeys(self)
         self._connect()
         self._restore_geometry()
@@ -156,6 +158,12 @@ class MainWindow(WindowFrame):
         if path:
             self.session.load_model(path)
             self.show_chat()
+
+    @Slot()
+    def attach_files(self) -> None:
+        """Choose files that go with the message."""
+        self.show_chat()
+        self.attachments.choose_files()
 
     @Slot()
     def new_chat(self) -> None:

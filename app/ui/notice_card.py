@@ -24,6 +24,7 @@ ACTION_NAMES = {
     NoticeAction.LOAD_AGAIN: "Load again",
     NoticeAction.DETAILS: "Details",
     NoticeAction.SHOW_FOLDER: "Show",
+    NoticeAction.CUT_FILE: "Cut to fit",
     NoticeAction.UNDO_DELETE: "Undo",
 }
 

@@ -55,6 +55,7 @@ class WindowKeys(QObject):
             Deed.LARGER_TEXT: lambda: self._step_text(TEXT_STEP),
             Deed.SMALLER_TEXT: lambda: self._step_text(-TEXT_STEP),
             Deed.USUAL_TEXT: lambda: window.set_text_size(TEXT_SIZE_PERCENT.default),
+            Deed.ATTACH: window.attach_files,
             Deed.KEYS: window.show_keys,
         }
 

@@ -1,0 +1,306 @@
+"""The files of the drafts: read, counted, cut and taken away, before they are sent.
+
+Each chat has its own; while a sent message is changed, that message's files are shown in their
+place. Knows nothing of widgets, nor of how files get into a prompt.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.core.attachments import (
+    AttachmentError,
+    ReadFile,
+    Refusal,
+    estimated_tokens,
+    read_file,
+    shown_name,
+)
+from app.core.conversation import Attachment
+from app.engine.protocol import CountTokens, Event, LoadedModel, PromptMessage, TokensCounted
+from app.runtime.attachment_reader import AttachmentReader, ReadPath
+from app.runtime.engine_thread import EngineThread
+
+MOST_FILES = 50
+MOST_COUNTED_LETTERS = 500_000
+"""What is longer fits into no model's memory, and counting it would keep the engine."""
+
+_EDIT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A file that is to be sent with the draft.
+
+    Attributes:
+        file_id: unique in this run of the program.
+        attachment: what the model will read; None while the file is being read.
+        tokens: what it takes of the model's memory; `is_estimate` until a model has counted it.
+        note: a sentence about what had to be guessed; mostly empty.
+    """
+
+    file_id: int
+    name: str
+    attachment: Attachment | None = None
+    tokens: int = 0
+    is_estimate: bool = True
+    note: str = ""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether its text isn't there yet."""
+        return self.attachment is None
+
+
+class Attaching(QObject):
+    """Takes files to attach, one chat's or one message's at a time.
+
+    Signals:
+        files_changed(object): tuple of `DraftFile`: those of the draft that is shown.
+        attachment_read(object): the `DraftFile`, its tokens estimated.
+        attachment_failed(str name, str sentence): it is no longer among the files.
+        cost_known(int file_id, int tokens): the model has counted it.
+        draft_files_changed(int conversation_id, object): tuple of `Attachment`: what is to be kept
+            with that chat's draft.
+    """
+
+    files_changed = Signal(object)
+    attachment_read = Signal(object)
+    attachment_failed = Signal(str, str)
+    cost_known = Signal(int, int)
+    draft_files_changed = Signal(int, object)
+
+    def __init__(self, engine: EngineThread, read: ReadPath = read_file) -> None:
+        super().__init__()
+        self._engine = engine
+        self._reader = AttachmentReader(read)
+        self._reader.file_read.connect(self._take_file)
+        self._ids = itertools.count(1)
+        self._drafts: dict[int, tuple[DraftFile, ...]] = {}
+        self._shown_id = 0
+        self._is_editing = False
+        self._can_count = False
+        self._counts: dict[int, int] = {}  # job -> file
+
+    # --- what is there -----------------------------------------------------------------------
+
+    @property
+    def files(self) -> tuple[DraftFile, ...]:
+        """The files of the draft that is shown, or of the message that is changed."""
+        return self._drafts.get(self._key, ())
+
+    @property
+    def tokens(self) -> int:
+        """What all of them take."""
+        return sum(file.tokens for file in self.files)
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether some of them are not counted yet."""
+        return any(file.is_estimate for file in self.files)
+
+    def attachments(self, conversation_id: int) -> tuple[Attachment, ...]:
+        """What has been read for that chat's draft."""
+        return _attachments(self._drafts.get(conversation_id, ()))
+
+    # --- wishes ------------------------------------------------------------------------------
+
+    @Slot(object)
+    def attach(self, paths: Iterable[Path]) -> None:
+        """Read these files and put them with the draft."""
+        known = list(self.files)
+        for path in paths:
+            name = shown_name(path)
+            if len(known) >= MOST_FILES:
+                sentence = f"A message takes up to {MOST_FILES} files. {name} was left out."
+                self.attachment_failed.emit(name, sentence)
+                break
+            file = DraftFile(next(self._ids), name)
+            known.append(file)
+            self._reader.read(file.file_id, path)
+        self._put(self._key, known)
+
+    @Slot(int)
+    def remove(self, file_id: int) -> None:
+        """Take a file away; reading it ends."""
+        for key, files in self._drafts.items():
+            if any(file.file_id == file_id for file in files):
+                self._reader.give_up(file_id)
+                self._put(key, [file for file in files if file.file_id != file_id])
+                return
+
+    @Slot(int, object)
+    def change(self, file_id: int, attachment: Attachment) -> None:
+        """Send `attachment`, which is a part of it, in that file's place."""
+        file = self._find(file_id)
+        if file is not None:
+            tokens = estimated_tokens(attachment.text)
+            self._replace(replace(file, attachment=attachment, tokens=tokens, is_estimate=True))
+            self._count(file_id)
+
+    @Slot(object)
+    def begin_edit(self, attachments: Sequence[Attachment]) -> None:
+        """A sent message is changed: its files are shown."""
+        self._is_editing = True
+        self._restore(_EDIT, attachments)
+
+    @Slot()
+    def end_edit(self) -> None:
+        """Back to the draft's own files."""
+        if self._is_editing:
+            self._give_up(_EDIT)
+            self._is_editing = False
+            self._drafts.pop(_EDIT, None)
+            self._tell()
+
+    @Slot()
+    def clear(self) -> None:
+        """The draft has been sent: its files are gone."""
+        self._give_up(self._key)
+        self._put(self._key, [])
+
+    def restore(self, conversation_id: int, attachments: Sequence[Attachment]) -> None:
+        """These were kept with that chat's draft; what has been attached meanwhile stays."""
+        if not self._drafts.get(conversation_id):
+            self._restore(conversation_id, attachments)
+
+    def close(self) -> None:
+        """End the thread; waits for it."""
+        self._reader.close()
+
+    # --- what the others tell ----------------------------------------------------------------
+
+    def show_chat(self, conversation_id: int) -> None:
+        """That chat's draft is shown from now on."""
+        if conversation_id != self._shown_id:
+            self._shown_id = conversation_id
+            self.end_edit()
+            self._tell()
+
+    def follow(self, conversation_id: int) -> None:
+        """The chat that is shown has got this id."""
+        if conversation_id != self._shown_id:
+            files = self._drafts.pop(self._shown_id, ())
+            self._keep(self._shown_id)
+            self._shown_id = conversation_id
+            if files:
+                self._drafts[conversation_id] = files
+                self._keep(conversation_id)
+
+    def set_model(self, model: LoadedModel | None) -> None:
+        """From now on this model counts; None if nobody can."""
+        self._can_count = model is not None
+        for key, files in list(self._drafts.items()):
+            self._drafts[key] = tuple(replace(file, is_estimate=True) for file in files)
+        for file in [file for files in self._drafts.values() for file in files]:
+            self._count(file.file_id)
+        self._tell()
+
+    def pause(self) -> None:
+        """Nobody can count until `set_model`; what was counted stays."""
+        self._can_count = False
+        for job_id in self._counts:
+            self._engine.forget(job_id)
+        self._counts.clear()
+
+    # --- pieces ------------------------------------------------------------------------------
+
+    @property
+    def _key(self) -> int:
+        return _EDIT if self._is_editing else self._shown_id
+
+    @Slot(int, object)
+    def _take_file(self, file_id: int, result: object) -> None:
+        file = self._find(file_id)
+        if file is None:
+            return
+        if isinstance(result, AttachmentError):
+            self.remove(file_id)
+            if result.refusal is not Refusal.STOPPED:
+                self.attachment_failed.emit(file.name, str(result))
+        elif isinstance(result, ReadFile):
+            self._take_text(file, result)
+
+    def _take_text(self, file: DraftFile, result: ReadFile) -> None:
+        attachment = result.attachment
+        if self._is_there_already(file.file_id, attachment):
+            self.remove(file.file_id)
+            return
+        tokens = estimated_tokens(attachment.text)
+        file = replace(file, attachment=attachment, tokens=tokens, note=result.note)
+        self._replace(file)
+        self.attachment_read.emit(file)
+        self._count(file.file_id)
+
+    def _is_there_already(self, file_id: int, attachment: Attachment) -> bool:
+        for files in self._drafts.values():
+            if any(file.file_id == file_id for file in files):
+                return any(file.attachment == attachment for file in files)
+        return False
+
+    def _count(self, file_id: int) -> None:
+        file = self._find(file_id)
+        if not self._can_count or file is None or file.attachment is None:
+            return
+        if len(file.attachment.text) <= MOST_COUNTED_LETTERS:
+            job_id = self._engine.new_job_id()
+            self._counts[job_id] = file_id
+            message = PromptMessage("user", file.attachment.text)
+            self._engine.send(CountTokens(job_id, (message,)), self._take_count)
+
+    def _take_count(self, event: Event) -> None:
+        job_id = getattr(event, "job_id", 0)
+        file_id = self._counts.pop(job_id, 0)
+        is_latest = file_id not in self._counts.values()  # it may have been cut meanwhile
+        file = self._find(file_id)
+        if isinstance(event, TokensCounted) and is_latest and file is not None:
+            self._replace(replace(file, tokens=event.tokens, is_estimate=False))
+            self.cost_known.emit(file_id, event.tokens)
+
+    def _find(self, file_id: int) -> DraftFile | None:
+        every = (file for files in self._drafts.values() for file in files)
+        return next((file for file in every if file.file_id == file_id), None)
+
+    def _replace(self, changed: DraftFile) -> None:
+        for key, files in list(self._drafts.items()):
+            if any(file.file_id == changed.file_id for file in files):
+                same = changed.file_id
+                self._put(key, [changed if file.file_id == same else file for file in files])
+
+    def _restore(self, key: int, attachments: Sequence[Attachment]) -> None:
+        files = [
+            DraftFile(next(self._ids), each.name, each, estimated_tokens(each.text))
+            for each in attachments
+        ]
+        self._put(key, files)
+        for file in files:
+            self._count(file.file_id)
+
+    def _give_up(self, key: int) -> None:
+        for file in self._drafts.get(key, ()):
+            if file.is_reading:
+                self._reader.give_up(file.file_id)
+
+    def _put(self, key: int, files: Sequence[DraftFile]) -> None:
+        before = _attachments(self._drafts.get(key, ()))
+        self._drafts[key] = tuple(files)
+        if before != _attachments(files):
+            self._keep(key)
+        if key == self._key:
+            self._tell()
+
+    def _keep(self, key: int) -> None:
+        if key != _EDIT:
+            self.draft_files_changed.emit(key, self.attachments(key))
+
+    def _tell(self) -> None:
+        self.files_changed.emit(self.files)
+
+
+def _attachments(files: Iterable[DraftFile]) -> tuple[Attachment, ...]:
+    return tuple(file.attachment for file in files if file.attachment is not None)
