@@ -38,7 +38,7 @@ from app.engine.protocol import (
     TextGenerated,
     TokensCounted,
 )
-from app.runtime.attaching import DraftFile
+from app.runtime.draft_files import DraftFile
 from app.runtime.facts import SessionState, SpeedFacts
 from app.runtime.session_facts import SessionFacts
 from model_io.plan import Plan

@@ -89,8 +89,7 @@ class ConversationStore:
 
     Attributes:
         connection, path: the database, and the file that errors name.
-        changed_ids: conversations written since this set was last cleared by its reader; 0 stands
-            for the draft of the chat that has no message yet.
+        changed_ids: conversations written since its reader cleared it; 0 is the new chat's draft.
     """
 
     def __init__(
@@ -280,14 +279,13 @@ class ConversationStore:
                 return None
             branch = self.connection.execute(branch_sql + _MESSAGES_OF_BRANCH, (key,))
             try:
-                messages = (message_of(each) for each in branch)
-                with_files = tuple(
-                    replace(each, attachments=self._attachments.get(each.message_id, ()))
-                    for each in messages
-                )
-                return Conversation(ConversationSummary(*row), with_files)
+                messages = (replace(message_of(m), attachments=self._files(m)) for m in branch)
+                return Conversation(ConversationSummary(*row), tuple(messages))
             except ValueError as error:  # no rule of the tables lets such a row in
                 raise ChatsFileError(Refusal.DAMAGED, self.path, str(error)) from error
+
+    def _files(self, row: sqlite3.Row) -> tuple[Attachment, ...]:
+        return self._attachments.get(row["id"], ())
 
     def _has_place(self, conversation_id: int, parent_id: int | None) -> bool:
         table, key = ("conversation", conversation_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -21,40 +21,20 @@ from app.core.attachments import (
     read_file,
     shown_name,
 )
-from app.core.conversation import Attachment
+from app.core.conversation import Attachment, Conversation, Message
 from app.engine.protocol import CountTokens, Event, LoadedModel, PromptMessage, TokensCounted
 from app.runtime.attachment_reader import AttachmentReader, ReadPath
+from app.runtime.chat_shelf import ChatShelf
+from app.runtime.context_gauge import ContextGauge
+from app.runtime.draft_files import DraftFile, DraftFiles
 from app.runtime.engine_thread import EngineThread
+from app.runtime.model_loader import ModelLoader
 
 MOST_FILES = 50
 MOST_COUNTED_LETTERS = 500_000
 """What is longer fits into no model's memory, and counting it would keep the engine."""
 
 _EDIT = -1
-
-
-@dataclass(frozen=True, slots=True)
-class DraftFile:
-    """A file that is to be sent with the draft.
-
-    Attributes:
-        file_id: unique in this run of the program.
-        attachment: what the model will read; None while the file is being read.
-        tokens: what it takes of the model's memory; `is_estimate` until a model has counted it.
-        note: a sentence about what had to be guessed; mostly empty.
-    """
-
-    file_id: int
-    name: str
-    attachment: Attachment | None = None
-    tokens: int = 0
-    is_estimate: bool = True
-    note: str = ""
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether its text isn't there yet."""
-        return self.attachment is None
 
 
 class Attaching(QObject):
@@ -75,24 +55,37 @@ class Attaching(QObject):
     cost_known = Signal(int, int)
     draft_files_changed = Signal(int, object)
 
-    def __init__(self, engine: EngineThread, read: ReadPath = read_file) -> None:
+    def __init__(
+        self,
+        engine: EngineThread,
+        shelf: ChatShelf,
+        loader: ModelLoader,
+        gauge: ContextGauge,
+        read: ReadPath = read_file,
+    ) -> None:
         super().__init__()
         self._engine = engine
+        self._gauge = gauge
         self._reader = AttachmentReader(read)
         self._reader.file_read.connect(self._take_file)
         self._ids = itertools.count(1)
-        self._drafts: dict[int, tuple[DraftFile, ...]] = {}
+        self._drafts = DraftFiles()
         self._shown_id = 0
         self._is_editing = False
         self._can_count = False
         self._counts: dict[int, int] = {}  # job -> file
+        shelf.conversation_opened.connect(self._show_chat)
+        shelf.message_added.connect(self._follow_chat)
+        loader.load_began.connect(self._pause)
+        loader.model_changed.connect(self._set_model)
+        engine.engine_died.connect(self._pause)
 
     # --- what is there -----------------------------------------------------------------------
 
     @property
     def files(self) -> tuple[DraftFile, ...]:
         """The files of the draft that is shown, or of the message that is changed."""
-        return self._drafts.get(self._key, ())
+        return self._drafts.of(self._key)
 
     @property
     def tokens(self) -> int:
@@ -106,7 +99,7 @@ class Attaching(QObject):
 
     def attachments(self, conversation_id: int) -> tuple[Attachment, ...]:
         """What has been read for that chat's draft."""
-        return _attachments(self._drafts.get(conversation_id, ()))
+        return self._drafts.attachments(conversation_id)
 
     # --- wishes ------------------------------------------------------------------------------
 
@@ -128,16 +121,15 @@ class Attaching(QObject):
     @Slot(int)
     def remove(self, file_id: int) -> None:
         """Take a file away; reading it ends."""
-        for key, files in self._drafts.items():
-            if any(file.file_id == file_id for file in files):
-                self._reader.give_up(file_id)
-                self._put(key, [file for file in files if file.file_id != file_id])
-                return
+        key = self._drafts.chat_of(file_id)
+        if key is not None:
+            self._reader.give_up(file_id)
+            self._put(key, [file for file in self._drafts.of(key) if file.file_id != file_id])
 
     @Slot(int, object)
     def change(self, file_id: int, attachment: Attachment) -> None:
         """Send `attachment`, which is a part of it, in that file's place."""
-        file = self._find(file_id)
+        file = self._drafts.find(file_id)
         if file is not None:
             tokens = estimated_tokens(attachment.text)
             self._replace(replace(file, attachment=attachment, tokens=tokens, is_estimate=True))
@@ -155,7 +147,7 @@ class Attaching(QObject):
         if self._is_editing:
             self._give_up(_EDIT)
             self._is_editing = False
-            self._drafts.pop(_EDIT, None)
+            self._drafts.take(_EDIT)
             self._tell()
 
     @Slot()
@@ -166,7 +158,7 @@ class Attaching(QObject):
 
     def restore(self, conversation_id: int, attachments: Sequence[Attachment]) -> None:
         """These were kept with that chat's draft; what has been attached meanwhile stays."""
-        if not self._drafts.get(conversation_id):
+        if not self._drafts.of(conversation_id):
             self._restore(conversation_id, attachments)
 
     def close(self) -> None:
@@ -175,34 +167,37 @@ class Attaching(QObject):
 
     # --- what the others tell ----------------------------------------------------------------
 
-    def show_chat(self, conversation_id: int) -> None:
-        """That chat's draft is shown from now on."""
+    @Slot(object)
+    def _show_chat(self, conversation: Conversation) -> None:
+        conversation_id = conversation.summary.conversation_id
         if conversation_id != self._shown_id:
             self._shown_id = conversation_id
             self.end_edit()
             self._tell()
 
-    def follow(self, conversation_id: int) -> None:
-        """The chat that is shown has got this id."""
+    @Slot(object)
+    def _follow_chat(self, message: Message) -> None:
+        """The chat that is shown may have got its id with this message."""
+        conversation_id = message.conversation_id
         if conversation_id != self._shown_id:
-            files = self._drafts.pop(self._shown_id, ())
+            files = self._drafts.take(self._shown_id)
             self._keep(self._shown_id)
             self._shown_id = conversation_id
-            if files:
-                self._drafts[conversation_id] = files
+            if self._drafts.put(conversation_id, files):
                 self._keep(conversation_id)
 
-    def set_model(self, model: LoadedModel | None) -> None:
+    @Slot(object)
+    def _set_model(self, model: LoadedModel | None) -> None:
         """From now on this model counts; None if nobody can."""
         self._can_count = model is not None
-        for key, files in list(self._drafts.items()):
-            self._drafts[key] = tuple(replace(file, is_estimate=True) for file in files)
-        for file in [file for files in self._drafts.values() for file in files]:
+        self._drafts.doubt_costs()
+        for file in self._drafts:
             self._count(file.file_id)
         self._tell()
 
-    def pause(self) -> None:
-        """Nobody can count until `set_model`; what was counted stays."""
+    @Slot()
+    def _pause(self) -> None:
+        """Nobody can count until a model is there; what was counted stays."""
         self._can_count = False
         for job_id in self._counts:
             self._engine.forget(job_id)
@@ -216,7 +211,7 @@ class Attaching(QObject):
 
     @Slot(int, object)
     def _take_file(self, file_id: int, result: object) -> None:
-        file = self._find(file_id)
+        file = self._drafts.find(file_id)
         if file is None:
             return
         if isinstance(result, AttachmentError):
@@ -238,39 +233,32 @@ class Attaching(QObject):
         self._count(file.file_id)
 
     def _is_there_already(self, file_id: int, attachment: Attachment) -> bool:
-        for files in self._drafts.values():
-            if any(file.file_id == file_id for file in files):
-                return any(file.attachment == attachment for file in files)
-        return False
+        key = self._drafts.chat_of(file_id)
+        files = self._drafts.of(key) if key is not None else ()
+        return any(file.attachment == attachment for file in files)
 
     def _count(self, file_id: int) -> None:
-        file = self._find(file_id)
-        if not self._can_count or file is None or file.attachment is None:
-            return
-        if len(file.attachment.text) <= MOST_COUNTED_LETTERS:
+        file = self._drafts.find(file_id)
+        text = file.attachment.text if file is not None and file.attachment is not None else ""
+        if self._can_count and 0 < len(text) <= MOST_COUNTED_LETTERS:
             job_id = self._engine.new_job_id()
             self._counts[job_id] = file_id
-            message = PromptMessage("user", file.attachment.text)
+            message = PromptMessage("user", text)
             self._engine.send(CountTokens(job_id, (message,)), self._take_count)
 
     def _take_count(self, event: Event) -> None:
-        job_id = getattr(event, "job_id", 0)
-        file_id = self._counts.pop(job_id, 0)
+        file_id = self._counts.pop(getattr(event, "job_id", 0), 0)
         is_latest = file_id not in self._counts.values()  # it may have been cut meanwhile
-        file = self._find(file_id)
+        file = self._drafts.find(file_id)
         if isinstance(event, TokensCounted) and is_latest and file is not None:
             self._replace(replace(file, tokens=event.tokens, is_estimate=False))
             self.cost_known.emit(file_id, event.tokens)
 
-    def _find(self, file_id: int) -> DraftFile | None:
-        every = (file for files in self._drafts.values() for file in files)
-        return next((file for file in every if file.file_id == file_id), None)
-
     def _replace(self, changed: DraftFile) -> None:
-        for key, files in list(self._drafts.items()):
-            if any(file.file_id == changed.file_id for file in files):
-                same = changed.file_id
-                self._put(key, [changed if file.file_id == same else file for file in files])
+        key = self._drafts.chat_of(changed.file_id)
+        if key is not None:
+            files, same = self._drafts.of(key), changed.file_id
+            self._put(key, [changed if file.file_id == same else file for file in files])
 
     def _restore(self, key: int, attachments: Sequence[Attachment]) -> None:
         files = [
@@ -282,14 +270,12 @@ class Attaching(QObject):
             self._count(file.file_id)
 
     def _give_up(self, key: int) -> None:
-        for file in self._drafts.get(key, ()):
+        for file in self._drafts.of(key):
             if file.is_reading:
                 self._reader.give_up(file.file_id)
 
     def _put(self, key: int, files: Sequence[DraftFile]) -> None:
-        before = _attachments(self._drafts.get(key, ()))
-        self._drafts[key] = tuple(files)
-        if before != _attachments(files):
+        if self._drafts.put(key, files):
             self._keep(key)
         if key == self._key:
             self._tell()
@@ -299,8 +285,5 @@ class Attaching(QObject):
             self.draft_files_changed.emit(key, self.attachments(key))
 
     def _tell(self) -> None:
+        self._gauge.set_attached(self.tokens, is_estimate=self.is_estimate)
         self.files_changed.emit(self.files)
-
-
-def _attachments(files: Iterable[DraftFile]) -> tuple[Attachment, ...]:
-    return tuple(file.attachment for file in files if file.attachment is not None)

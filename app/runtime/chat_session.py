@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Slot
 
-from app.core.conversation import Attachment, Conversation, Message
+from app.core.conversation import Attachment, Conversation
 from app.core.paths import DataFolder
 from app.core.settings import Settings
 from app.engine.protocol import LoadedModel
@@ -51,11 +51,13 @@ __all__ = [
 ]
 
 
+Files = tuple[Attachment, ...]
+
+
 class ChatSession(SessionFacts):
     """The chats, the model, and the reply that grows. Lives on the window's thread.
 
-    Its slots, and those of `speed` and `attaching`, are the window's wishes: each
-    returns at once, and its effect is told as facts.
+    Its slots, and those of `speed` and `attaching`, are the window's wishes: each returns at once.
     """
 
     def __init__(
@@ -70,7 +72,6 @@ class ChatSession(SessionFacts):
     ) -> None:
         super().__init__()
         self.offline = offline
-        self._folder = folder
         self._settings = settings
         self._store = store
         self._engine = engine
@@ -81,9 +82,8 @@ class ChatSession(SessionFacts):
         self._turns = TurnTaking(settings, store, self._shelf, self._loader, self._answering)
         self._store_news = StoreNews(store, folder.root)
         self.speed = SpeedMeter(settings, store, engine, self._loader, self._gauge)
-        self.attaching = Attaching(engine)
-        self._dropped_messages = 0
-        self._is_closing = False
+        self.attaching = Attaching(engine, self._shelf, self._loader, self._gauge)
+        self._dropped_messages, self._is_closing = 0, False
         self._pass_facts_on()
         self._join_parts()
 
@@ -111,10 +111,6 @@ class ChatSession(SessionFacts):
         self._answering.ended.connect(self.speed.note_reply)
         self._turns.state_changed.connect(self.speed.note_state)
         self.speed.is_free = lambda: self.state is SessionState.READY and self._loader.is_loaded
-        self.attaching.files_changed.connect(self._measure_files)
-        self._loader.load_began.connect(self.attaching.pause)
-        self._loader.model_changed.connect(self.attaching.set_model)
-        self._shelf.message_added.connect(self._follow_chat)
         self._store.news_arrived.connect(self._shelf.refresh)
         self._engine.engine_died.connect(self._lose_engine)
 
@@ -184,9 +180,9 @@ class ChatSession(SessionFacts):
 
     @Slot(str)
     @Slot(str, object)
-    def send(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
+    def send(self, text: str, files: Files = ()) -> None:
         """Put the user's message at the end of the shown branch and let the model answer."""
-        self._turns.send(text, attachments)
+        self._turns.send(text, files)
 
     @Slot()
     def stop(self) -> None:
@@ -198,16 +194,10 @@ class ChatSession(SessionFacts):
         """Let the model answer once more; the reply `message_id` stays as another version."""
         self._turns.answer_again(message_id)
 
-    @Slot(int, str)
     @Slot(int, str, object)
-    def edit_message(
-        self, message_id: int, text: str, attachments: tuple[Attachment, ...] | None = None
-    ) -> None:
-        """Put another version beside the user's message `message_id`, and answer it.
-
-        Its files stay with it unless `attachments` says otherwise.
-        """
-        self._turns.edit_message(message_id, text, attachments)
+    def edit_message(self, message_id: int, text: str, files: Files | None = None) -> None:
+        """Put another version beside the user's message, with its files unless others are given."""
+        self._turns.edit_message(message_id, text, files)
 
     @Slot(int)
     def continue_reply(self, message_id: int) -> None:
@@ -286,15 +276,7 @@ class ChatSession(SessionFacts):
     def _measure_conversation(self, conversation: Conversation) -> None:
         branch = conversation.branch
         self._gauge.set_messages(prompt_of(branch, self._settings) if branch else ())
-        self.attaching.show_chat(conversation.summary.conversation_id)
         self._move_memory_line(0)
-
-    def _measure_files(self, _: object) -> None:
-        attaching = self.attaching
-        self._gauge.set_attached(attaching.tokens, is_estimate=attaching.is_estimate)
-
-    def _follow_chat(self, message: Message) -> None:
-        self.attaching.follow(message.conversation_id)
 
     def _show_context_used(self, used_tokens: int) -> None:
         if self.replying_conversation_id == self._shelf.shown_id:
@@ -312,7 +294,6 @@ class ChatSession(SessionFacts):
     def _lose_engine(self, sentence: str, details: str) -> None:
         self._loader.lose_engine()
         self._gauge.pause()
-        self.attaching.pause()
         if self._loader.model is not None and not self._loader.is_loading:  # else loading tells it
             seconds = self._seconds_to_come_back()
             self.notice_raised.emit(notices.engine_died(sentence, details, seconds))

@@ -28,7 +28,9 @@ from app.runtime.model_loader import ModelLoader
 from app.runtime.prompting import prompt_of, sampling_of
 from app.runtime.store_thread import StoreThread
 from app.runtime.turn_saving import TurnSaved, TurnSaver
-from app.runtime.waiting_messages import WaitingMessages
+from app.runtime.waiting_messages import WaitingMessages, WrittenMessage
+
+Files = tuple[Attachment, ...]
 
 _CAN_GO_ON = (MessageState.STOPPED, MessageState.CUT_OFF)
 
@@ -83,12 +85,12 @@ class TurnTaking(QObject):
 
     # --- wishes ------------------------------------------------------------------------------
 
-    def send(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
+    def send(self, text: str, files: Files = ()) -> None:
         """Put the user's message at the end of the shown branch and let the model answer."""
         text = text.strip()
-        if not text and not attachments:
+        if not text and not files:
             return
-        waiting = self._waiting.add(self._shelf.shown_id, text, attachments)
+        waiting = self._waiting.add(self._shelf.shown_id, text, files)
         if not self._is_ready:
             self._shelf.set_waiting(waiting.text)
         self._go_on()
@@ -109,22 +111,18 @@ class TurnTaking(QObject):
         if reply is not None and reply.parent_id is not None:
             self._do_next(partial(self._answer_again, reply))
 
-    def edit_message(
-        self, message_id: int, text: str, attachments: tuple[Attachment, ...] | None = None
-    ) -> None:
-        """Put another version beside the user's message `message_id`, and answer it."""
+    def edit_message(self, message_id: int, text: str, files: Files | None = None) -> None:
+        """Put another version beside the user's message, with its files unless others are given."""
         message, text = self._find(message_id, Role.USER), text.strip()
-        if message is None:
+        if message is None or not (text or files):
             return
-        message = replace(message, attachments=_kept(message, attachments))
-        if not text and not message.attachments:
-            return
+        written = WrittenMessage(text, message.attachments if files is None else files)
         if self._is_ready and not self._edits_being_saved:
             self._set_state(SessionState.READING)
-            self._edit(message, text, self._begin_reply)
+            self._edit(message, written, self._begin_reply)
         else:  # saved all the same: words never wait for a model or a reply
             self._edits_being_saved += 1
-            self._edit(message, text, self._end_saving_edit)
+            self._edit(message, written, self._end_saving_edit)
             self.stop()
 
     def continue_reply(self, message_id: int) -> None:
@@ -184,17 +182,15 @@ class TurnTaking(QObject):
             self._send_first_waiting()
 
     def _send_first_waiting(self) -> None:
-        conversation_id, waiting = self._waiting.take_first()
-        self._shelf.forget_waiting(conversation_id)
+        owner_id, written = self._waiting.take_first()
+        self._shelf.forget_waiting(owner_id)
         self._show_queue()
         self._set_state(SessionState.READING)
-        text, files = waiting.text, waiting.attachments
-        self._saver.append(conversation_id, text, files, self._loader.model_name, self._begin_reply)
+        self._saver.append(owner_id, written, self._loader.model_name, self._begin_reply)
 
-    def _edit(self, message: Message, text: str, then: TurnSaved) -> None:
+    def _edit(self, message: Message, written: WrittenMessage, then: TurnSaved) -> None:
         owner_id, parent_id = message.conversation_id, message.parent_id
-        files, model_name = message.attachments, self._loader.model_name
-        self._saver.add(owner_id, parent_id, text, files, model_name, then)
+        self._saver.add(owner_id, parent_id, written, self._loader.model_name, then)
 
     def _end_saving_edit(self, asked_id: int, conversation: Conversation | None) -> None:
         self._edits_being_saved -= 1
@@ -289,8 +285,3 @@ class TurnTaking(QObject):
 
     def _show_queue(self) -> None:
         self.queued_changed.emit(self._waiting.title(self._shelf.shown_id))
-
-
-def _kept(message: Message, attachments: tuple[Attachment, ...] | None) -> tuple[Attachment, ...]:
-    """The files of a changed message: its own, unless others are named."""
-    return message.attachments if attachments is None else attachments

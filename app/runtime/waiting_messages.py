@@ -11,8 +11,8 @@ from app.core.conversation import Attachment
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingMessage:
-    """What waits in one chat: its text, and the files that go with it."""
+class WrittenMessage:
+    """What the user has written: a text, and the files that go with it."""
 
     text: str
     attachments: tuple[Attachment, ...] = ()
@@ -27,18 +27,18 @@ class WaitingMessages:
     """At most one message for each chat, in the order in which the chats began to wait."""
 
     def __init__(self) -> None:
-        self._messages: dict[int, WaitingMessage] = {}
+        self._messages: dict[int, WrittenMessage] = {}
 
     def __bool__(self) -> bool:
         return bool(self._messages)
 
     def add(
         self, conversation_id: int, text: str, attachments: tuple[Attachment, ...] = ()
-    ) -> WaitingMessage:
+    ) -> WrittenMessage:
         """Let `text` wait, below what waits there already; returns all that waits there."""
-        earlier = self._messages.get(conversation_id, WaitingMessage(""))
+        earlier = self._messages.get(conversation_id, WrittenMessage(""))
         joined = "\n\n".join(part for part in (earlier.text, text) if part)
-        message = WaitingMessage(joined, (*earlier.attachments, *attachments))
+        message = WrittenMessage(joined, (*earlier.attachments, *attachments))
         self._messages[conversation_id] = message
         return message
 
@@ -51,7 +51,7 @@ class WaitingMessages:
         """Let nothing wait in that chat any more."""
         self._messages.pop(conversation_id, None)
 
-    def take_first(self) -> tuple[int, WaitingMessage]:
+    def take_first(self) -> tuple[int, WrittenMessage]:
         """Take out what has waited longest, and its chat. KeyError if nothing waits."""
         conversation_id = next(iter(self._messages), None)
         if conversation_id is None:

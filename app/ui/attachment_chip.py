@@ -125,12 +125,26 @@ class AttachmentChip(PaintedButton):
 
 def place_chips(chips: Sequence[AttachmentChip], left: int, top: int, width: int, gap: int) -> int:
     """Put chips side by side, in as many rows as it takes; returns the bottom of the last."""
-    x, y, row = left, top, 0
+    places = chip_places(chips, width, gap)
+    for chip, place in zip(chips, places, strict=True):
+        chip.setGeometry(place.translated(left, top))
+    return top + height_of(places)
+
+
+def chip_places(chips: Sequence[AttachmentChip], width: int, gap: int) -> list[QRect]:
+    """Where chips go in `width` px."""
+    places: list[QRect] = []
+    x = y = 0
     for chip in chips:
         size = chip.sizeHint()
         chip_width = min(size.width(), width)
-        if x > left and x + chip_width > left + width:
-            x, y = left, y + row + gap
-        chip.setGeometry(x, y, chip_width, size.height())
-        x, row = x + chip_width + gap, size.height()
-    return y + row
+        if x and x + chip_width > width:
+            x, y = 0, y + size.height() + gap
+        places.append(QRect(x, y, chip_width, size.height()))
+        x += chip_width + gap
+    return places
+
+
+def height_of(places: Sequence[QRect]) -> int:
+    """What they take."""
+    return max((place.y() + place.height() for place in places), default=0)

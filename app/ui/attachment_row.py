@@ -9,9 +9,9 @@ from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
 
 from app.core.conversation import Attachment
-from app.runtime.attaching import DraftFile
+from app.runtime.draft_files import DraftFile
 from app.ui.amounts import count_text, tokens_text
-from app.ui.attachment_chip import AttachmentChip, place_chips
+from app.ui.attachment_chip import AttachmentChip, chip_places, height_of, place_chips
 from app.ui.theme import Theme
 
 MOST_ROWS = 3
@@ -42,6 +42,7 @@ class AttachmentRow(QScrollArea):
         self.viewport().setAutoFillBackground(False)
         self._inside.setAutoFillBackground(False)
         self.setAccessibleName("Attached files")
+        theme.changed.connect(self._lay_out)
 
     def attachments(self) -> tuple[Attachment, ...]:
         """What the model will read."""
@@ -75,7 +76,7 @@ class AttachmentRow(QScrollArea):
         """The rows that fit at once; 0 for no file."""
         if not self.files:
             return 0
-        height = place_chips(self.chips(), 0, 0, width, self._gap)
+        height = height_of(chip_places(self.chips(), width, self._gap))
         row = self.chips()[0].sizeHint().height()
         return min(height, MOST_ROWS * row + (MOST_ROWS - 1) * self._gap)
 
@@ -114,6 +115,7 @@ class AttachmentRow(QScrollArea):
         if file.note:
             chip.setToolTip(f"{chip.accessibleName()}\n{file.note}")
 
+    @Slot()
     def _lay_out(self) -> None:
         width = self.viewport().width()
         height = place_chips(self.chips(), 0, 0, width, self._gap)

@@ -40,6 +40,7 @@ class AttachmentWindow(ChildWindow):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         text = QPlainTextEdit(attachment.text[:MOST_SHOWN])
         text.setReadOnly(True)
+        text.setMinimumHeight(theme.px(120))
         text.setFont(theme.font(TypeRole.CODE))
         text.setAccessibleName(f"What the model reads of {attachment.name}")
         text.setTabChangesFocus(True)

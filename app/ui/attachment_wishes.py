@@ -12,8 +12,8 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.core.conversation import Attachment
-from app.runtime.attaching import DraftFile
 from app.runtime.chat_session import ChatSession
+from app.runtime.draft_files import DraftFile
 from app.runtime.facts import ContextUse, Notice, NoticeAction, NoticeKind
 from app.ui.amounts import count_text
 from app.ui.announcer import Announcer
@@ -47,8 +47,9 @@ class AttachmentWishes(QObject):
         attaching.attachment_read.connect(self._tell_read)
         session.context_changed.connect(self._take_context)
         self.drop.files_dropped.connect(self._attach)
-        composer.attach_requested.connect(self.choose_files)
+        composer.foot.attach_button.clicked.connect(self.choose_files)
         composer.draft.files_pasted.connect(self._attach)
+        composer.draft.picture_pasted.connect(self._tell_picture)
         composer.files.open_requested.connect(self._show_text)
         composer.files.remove_requested.connect(attaching.remove)
         composer.send_requested.connect(self._clear)
@@ -90,6 +91,12 @@ class AttachmentWishes(QObject):
         key = f"attachment {name}"
         self._page.notices.add(Notice(NoticeKind.WARNING, title, sentence, key=key))
         self._announcer.say(sentence, is_urgent=True)
+
+    @Slot()
+    def _tell_picture(self) -> None:
+        title, text = "The picture was not pasted.", "Octet can’t read pictures."
+        self._page.notices.add(Notice(NoticeKind.WARNING, title, text, key="picture"))
+        self._announcer.say(f"{title} {text}", is_urgent=True)
 
     @Slot(object)
     def _take_context(self, use: ContextUse) -> None:

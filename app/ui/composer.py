@@ -9,19 +9,16 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
-from app.runtime.attaching import DraftFile
+from app.runtime.draft_files import DraftFile
 from app.ui.amounts import speed_text, tokens_text
 from app.ui.attachment_row import AttachmentRow
-from app.ui.buttons import IconButton
 from app.ui.composer_box import ComposerBox
+from app.ui.composer_foot import ComposerFoot
 from app.ui.draft_edit import DraftEdit
-from app.ui.draft_figure import DraftFigure
 from app.ui.editing_line import EditingLine
 from app.ui.mark import MarkClock
-from app.ui.send_button import SendButton
-from app.ui.style_button import StyleButton
 from app.ui.theme import Theme
 
 
@@ -32,8 +29,7 @@ class Composer(ComposerBox):
         send_requested(str, object): a message and the tuple of its `Attachment`s; the composer is
             empty afterwards.
         edit_finished(int, str, object): the message that was changed, its new text and files.
-        edit_left: no sent message is changed any more.
-        attach_requested, stop_requested, last_message_requested: wishes of the keys.
+        edit_left, stop_requested, last_message_requested: wishes of the keys.
         draft_changed(str): what is to be kept if this chat is left now; told at each letter.
         style_chosen(str): a preset of the replies.
     """
@@ -41,7 +37,6 @@ class Composer(ComposerBox):
     send_requested = Signal(str, object)
     edit_finished = Signal(int, str, object)
     edit_left = Signal()
-    attach_requested = Signal()
     stop_requested = Signal()
     left = Signal()
     last_message_requested = Signal()
@@ -52,18 +47,15 @@ class Composer(ComposerBox):
         super().__init__(theme)
         self.may_send: Callable[[], bool] = lambda: True
         self._edited_id: int | None = None
-        self._edited_text = ""
-        self._put_aside = ""
+        self._edited_text = self._put_aside = ""
         self._is_silent = False
         self.draft = DraftEdit(theme)
         self._editing = EditingLine(theme)
         self._editing.hide()
         self.files = AttachmentRow(theme)
-        self._attach = IconButton(theme, "attach", "Attach files", "Ctrl+O")
-        self._style = StyleButton(theme)
-        self.figure = DraftFigure(theme, clock)
-        self.send_button = SendButton(theme)
-        for part in self._parts():
+        self.foot = ComposerFoot(theme, clock)
+        self.figure, self.send_button = self.foot.figure, self.foot.send_button
+        for part in (self._editing, self.files, self.draft, self.foot):
             part.setParent(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._connect()
@@ -88,7 +80,7 @@ class Composer(ComposerBox):
 
     def set_style(self, name: str) -> None:
         """The preset in force; "" is own values."""
-        self._style.show_style(name)
+        self.foot.style_button.show_style(name)
         self._lay_out()
 
     def show_reply(self, is_under_way: bool) -> None:
@@ -103,10 +95,11 @@ class Composer(ComposerBox):
         if self.send_button.stops:
             self.say(speed_text(tokens_per_second, 0))
 
-    def show_draft_tokens(self, tokens: int, warning: str = "") -> None:
+    def show_draft_tokens(self, tokens: int, warning: str = "", *, is_about: bool = False) -> None:
         """What the draft takes; the warning says what it pushes out of the memory."""
         if not self.send_button.stops:
-            text = tokens_text(tokens) if tokens and self._has_content() else ""
+            words = f"about {tokens_text(tokens)}" if is_about else tokens_text(tokens)
+            text = words if tokens and self._has_content() else ""
             self.say(f"{text}: {warning}" if warning else text, "warn" if warning else "text2")
 
     def show_draft(self, text: str) -> None:
@@ -144,9 +137,10 @@ class Composer(ComposerBox):
     def sizeHint(self) -> QSize:
         """As high as the draft's lines."""
         theme = self.theme
-        height = theme.gap(12) + self._editing_height() + self._files_height()
-        height += self.draft.height_wanted()
-        return QSize(40 * theme.em, height + theme.gap(5) + theme.px(34) + theme.gap(8))
+        height = self._editing_height() + self._files_height() + self.draft.height_wanted()
+        return QSize(
+            40 * theme.em, theme.gap(12) + height + theme.gap(5) + theme.px(34) + theme.gap(8)
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Place the parts."""
@@ -161,16 +155,12 @@ class Composer(ComposerBox):
         """Anywhere in the box is the draft."""
         self.draft.setFocus(Qt.FocusReason.MouseFocusReason)
 
-    def _parts(self) -> tuple[QWidget, ...]:
-        foot = (self._attach, self._style, self.figure, self.send_button)
-        return (self._editing, self.files, self.draft, *foot)
-
     def _editing_height(self) -> int:
         return self.theme.px(28) + self.theme.gap(4) if self.is_editing else 0
 
     def _files_height(self) -> int:
         wanted = self.files.height_wanted(self.width() - 2 * self.theme.gap(14))
-        return wanted + self.theme.gap(8) if wanted else 0
+        return wanted + self.theme.gap(10) if wanted else 0
 
     @Slot()
     def _lay_out(self) -> None:
@@ -182,24 +172,12 @@ class Composer(ComposerBox):
         top = theme.gap(12) + self._editing_height()
         files, margin = self._files_height(), theme.gap(14)
         self.files.setVisible(bool(files))
-        self.files.setGeometry(margin, top, width - 2 * margin, max(0, files - theme.gap(8)))
+        self.files.setGeometry(margin, top, width - 2 * margin, max(0, files - theme.gap(10)))
         top += files
         self.draft.setGeometry(side, top, width - 2 * side, self.draft.height_wanted())
-        middle = bottom - theme.px(34) // 2
-        send = theme.px(34)
-        right = width - theme.gap(8) - send
-        self.send_button.setGeometry(right, bottom - send, send, send)
-        attach, style = self._attach.sizeHint(), self._style.sizeHint()
-        left = side - theme.gap(9)
-        place = (left, middle - attach.height() // 2, attach.width(), attach.height())
-        self._attach.setGeometry(*place)
-        left += attach.width() + theme.gap(2)
-        self._style.setGeometry(left, middle - style.height() // 2, style.width(), style.height())
-        left += style.width() + theme.gap(4)
-        right -= theme.gap(13)
-        hint = self.figure.sizeHint()
-        shown = max(0, min(hint.width(), right - left))
-        self.figure.setGeometry(right - shown, middle - hint.height() // 2, shown, hint.height())
+        left, height = side - theme.gap(9), self.foot.sizeHint().height()
+        self.foot.setGeometry(left, bottom - height, width - theme.gap(8) - left, height)
+        self.foot.lay_out()
         self.updateGeometry()
         self.update()
 
@@ -207,9 +185,8 @@ class Composer(ComposerBox):
 
     def _connect(self) -> None:
         self.theme.changed.connect(self._lay_out)
-        self._attach.clicked.connect(self.attach_requested)
         self.files.emptied.connect(self.draft.setFocus)
-        self._style.style_chosen.connect(self.style_chosen)
+        self.foot.style_button.style_chosen.connect(self.style_chosen)
         self._editing.left.connect(self.leave_editing)
         self.send_button.clicked.connect(self._take_button)
         self.draft.send_requested.connect(self._send)
@@ -227,9 +204,8 @@ class Composer(ComposerBox):
 
     @Slot()
     def _take_text(self) -> None:
-        has_content = self._has_content()
-        self.send_button.setEnabled(has_content or self.send_button.stops)
-        if not has_content and not self.send_button.stops:
+        self.send_button.setEnabled(self._has_content() or self.send_button.stops)
+        if not self.send_button.isEnabled():
             self.figure.say("")
         self._lay_out()
 
@@ -265,8 +241,7 @@ class Composer(ComposerBox):
     def _send(self) -> None:
         if not self._has_content() or not self.may_send():
             return
-        text, files = self.text().strip(), self.files.attachments()
-        edited = self._edited_id
+        edited, text, files = self._edited_id, self.text().strip(), self.files.attachments()
         if edited is not None:
             self.leave_editing()
             self.edit_finished.emit(edited, text, files)
@@ -292,8 +267,7 @@ class Composer(ComposerBox):
     def _leave_editing(self) -> None:
         was_editing = self.is_editing
         self._edited_id = None
-        self._edited_text = ""
-        self._put_aside = ""
+        self._edited_text = self._put_aside = ""
+        self._lay_out()
         if was_editing:
             self.edit_left.emit()
-        self._lay_out()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSpinBox, QVBoxLayout
 from app.core import cutting
 from app.core.conversation import Attachment
 from app.core.cutting import CutUnit
-from app.runtime.attaching import DraftFile
+from app.runtime.draft_files import DraftFile
 from app.ui.amounts import count_text, tokens_text
 from app.ui.buttons import Button, ButtonKind
 from app.ui.child_window import ChildWindow
@@ -41,17 +41,9 @@ class CutWindow(ChildWindow):
         if cutting.has_pages(attachment):
             choices.append((CutUnit.PAGES.value, "Pages"))
         self._unit = Segmented(theme, "Count in", choices)
-        self._count = QSpinBox()
-        self._count.setGroupSeparatorShown(True)
-        self._count.setFont(theme.font(TypeRole.BODY))
-        self._count.setMinimumWidth(theme.px(120))
-        self._count.setAccessibleName("How much of the file stays")
+        self._count = self._make_count()
         self._kept = Paragraph(theme, "", TypeRole.SMALL, "text2")
-        self._end = QPlainTextEdit()
-        self._end.setReadOnly(True)
-        self._end.setTabChangesFocus(True)
-        self._end.setFont(theme.font(TypeRole.CODE))
-        self._end.setAccessibleName("The end of what stays")
+        self._end = self._make_end()
         self._cut = Button(theme, "Cut", ButtonKind.PRIMARY)
         self._lay_out(attachment.name)
         self._unit.chosen.connect(self._take_unit)
@@ -65,6 +57,24 @@ class CutWindow(ChildWindow):
     def sizeHint(self) -> QSize:
         """Room for a few lines of the end."""
         return QSize(self.theme.px(560), self.theme.px(420))
+
+    def _make_count(self) -> QSpinBox:
+        count, margin = QSpinBox(), self.theme.gap(10)
+        count.setGroupSeparatorShown(True)
+        count.setFont(self.theme.font(TypeRole.BODY))
+        count.setMinimumWidth(self.theme.px(120))
+        count.lineEdit().setTextMargins(margin, 0, margin, 0)  # a spin box has no padding
+        count.setAccessibleName("How much of the file stays")
+        return count
+
+    def _make_end(self) -> QPlainTextEdit:
+        end = QPlainTextEdit()
+        end.setReadOnly(True)
+        end.setMinimumHeight(self.theme.px(96))
+        end.setTabChangesFocus(True)
+        end.setFont(self.theme.font(TypeRole.CODE))
+        end.setAccessibleName("The end of what stays")
+        return end
 
     def _lay_out(self, name: str) -> None:
         theme = self.theme

@@ -34,6 +34,7 @@ class DraftEdit(QTextEdit):
         last_message_requested: Up, while there is no text.
         height_changed: another number of lines.
         files_pasted(object): list of paths.
+        picture_pasted: a picture, which is no text.
         focus_changed: it has the focus, or has it no more.
     """
 
@@ -42,6 +43,7 @@ class DraftEdit(QTextEdit):
     last_message_requested = Signal()
     height_changed = Signal()
     files_pasted = Signal(object)
+    picture_pasted = Signal()
     focus_changed = Signal()
 
     def __init__(self, theme: Theme) -> None:
@@ -140,6 +142,8 @@ class DraftEdit(QTextEdit):
         """Text only; files are attached."""
         if files := local_files(source):
             self.files_pasted.emit(files)
+        elif source.hasImage() and not source.hasText():
+            self.picture_pasted.emit()
         else:
             self.insertPlainText(source.text())
 

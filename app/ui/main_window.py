@@ -160,12 +160,6 @@ class MainWindow(WindowFrame):
             self.show_chat()
 
     @Slot()
-    def attach_files(self) -> None:
-        """Choose files that go with the message."""
-        self.show_chat()
-        self.attachments.choose_files()
-
-    @Slot()
     def new_chat(self) -> None:
         """A chat without messages, ready to be written in."""
         self.session.new_conversation()

@@ -59,7 +59,7 @@ def test_the_style_is_the_composers_too(
     """Chosen in one place, shown in both."""
     settings_window._style._segments["Precise"].click()
     assert settings.style == "Precise"
-    assert window.page.composer._style.text() == "Precise"
+    assert window.page.composer.foot.style_button.text() == "Precise"
 
 
 def test_instructions_are_kept_and_can_be_reset(
