@@ -57,9 +57,11 @@ class AttachmentError(OctetError):
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """An attachment, and a sentence about what had to be guessed to read it; mostly none."""
+    """An attachment, about how many tokens a model will make of it, and a sentence about what had
+    to be guessed to read it, which is mostly empty."""
 
     attachment: Attachment
+    tokens: int = 0
     note: str = ""
 
 
@@ -76,7 +78,7 @@ def read_file(path: Path, should_stop: ShouldStop = lambda: False) -> ReadFile:
         try:
             head = file.read(_PDF_HEAD_BYTES)
             if b"%PDF-" in head:
-                return ReadFile(_read_pdf(path, name, size, should_stop))
+                return _with_estimate(_read_pdf(path, name, size, should_stop))
             rest = file.read(MOST_TEXT_BYTES + 1 - len(head))
         except OSError as error:
             raise _unreadable(name, error) from None
@@ -105,7 +107,8 @@ def estimated_tokens(text: str) -> int:
 
     Measured with Mixtral's vocabulary: 4.0 bytes a token in English prose, 3.0 in code.
     """
-    tokens = round(len(text.encode("utf-8", "replace")) / 3.5)
+    length = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    tokens = round(length / 3.5)
     step: int = 10 ** max(0, len(str(tokens)) - 2)
     return max(1, -(-tokens // step) * step)
 
@@ -163,7 +166,11 @@ def _read_text(data: bytes, name: str, size: int, suffix: str) -> ReadFile:
             f"{name} doesn’t say how its letters are stored. "
             f"Octet read it as {decoded.encoding}; letters with accents may be wrong."
         )
-    return ReadFile(Attachment(name, decoded.text, size), note)
+    return _with_estimate(Attachment(name, decoded.text, size), note)
+
+
+def _with_estimate(attachment: Attachment, note: str = "") -> ReadFile:
+    return ReadFile(attachment, estimated_tokens(attachment.text), note)
 
 
 def _no_text(name: str, kind: FileKind | None) -> str:

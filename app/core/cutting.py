@@ -7,6 +7,7 @@ tokens, and whoever cuts counts again.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import replace
 from enum import Enum
 
@@ -24,33 +25,54 @@ class CutUnit(Enum):
     PAGES = "pages"
 
 
-def unit_count(attachment: Attachment, unit: CutUnit, all_tokens: int) -> int:
-    """How many of them there are; `all_tokens` is what the whole text takes."""
-    if unit is CutUnit.TOKENS:
-        return all_tokens
-    return len(_ends(attachment, unit))
+class CutPlaces:
+    """The places at which one attachment can be cut; `all_tokens` is what its whole text takes."""
 
+    def __init__(self, attachment: Attachment, all_tokens: int) -> None:
+        self.attachment = attachment
+        self.all_tokens = max(1, all_tokens)
+        self._ends: dict[CutUnit, list[int]] = {}
 
-def end_after(attachment: Attachment, unit: CutUnit, count: int, all_tokens: int) -> int:
-    """The letter before which the text ends after `count` of `unit`."""
-    text = attachment.text
-    if unit is CutUnit.TOKENS:
-        if count >= all_tokens:
+    @property
+    def has_pages(self) -> bool:
+        """Whether it is a PDF whose pages are marked."""
+        is_pdf = self.attachment.name.lower().endswith(".pdf")
+        return is_pdf and _PAGE_MARK.search(self.attachment.text) is not None
+
+    def count(self, unit: CutUnit) -> int:
+        """How many of `unit` there are."""
+        return self.all_tokens if unit is CutUnit.TOKENS else len(self._ends_of(unit))
+
+    def end_after(self, unit: CutUnit, count: int) -> int:
+        """The letter before which the text ends after `count` of `unit`."""
+        text = self.attachment.text
+        if unit is not CutUnit.TOKENS:
+            ends = self._ends_of(unit)
+            return ends[min(count, len(ends)) - 1] if count > 0 else 0
+        if count >= self.all_tokens:
             return len(text)
-        return _whole_word(text, int(len(text) * max(0, count) / max(1, all_tokens)))
-    ends = _ends(attachment, unit)
-    return ends[min(count, len(ends)) - 1] if count > 0 and ends else 0
+        return _whole_word(text, int(len(text) * max(0, count) / self.all_tokens))
 
+    def count_within(self, unit: CutUnit, tokens: int) -> int:
+        """How many of `unit` fit into `tokens`, a little less to be sure."""
+        if tokens >= self.all_tokens:
+            return self.count(unit)
+        fitting = max(0, int(tokens * _CAUTION))
+        if unit is CutUnit.TOKENS:
+            return fitting
+        letters = len(self.attachment.text) * fitting / self.all_tokens
+        return bisect_right(self._ends_of(unit), letters)
 
-def count_within(attachment: Attachment, unit: CutUnit, tokens: int, all_tokens: int) -> int:
-    """How many of `unit` fit into `tokens`, a little less to be sure."""
-    if tokens >= all_tokens:
-        return unit_count(attachment, unit, all_tokens)
-    fitting = max(0, int(tokens * _CAUTION))
-    if unit is CutUnit.TOKENS:
-        return fitting
-    letters = len(attachment.text) * fitting / max(1, all_tokens)
-    return sum(1 for end in _ends(attachment, unit) if end <= letters)
+    def _ends_of(self, unit: CutUnit) -> list[int]:
+        """Found once, since a long text has very many."""
+        if unit not in self._ends:
+            text = self.attachment.text
+            if unit is CutUnit.LINES:
+                found = [match.end() for match in re.finditer(r"\n", text)]
+            else:
+                found = [match.start() for match in _PAGE_MARK.finditer(text)][1:]
+            self._ends[unit] = [*(end for end in found if end < len(text)), len(text)]
+        return self._ends[unit]
 
 
 def cut(attachment: Attachment, end: int) -> Attachment:
@@ -58,21 +80,6 @@ def cut(attachment: Attachment, end: int) -> Attachment:
     if end >= len(attachment.text):
         return attachment
     return replace(attachment, text=attachment.text[:end].rstrip(), is_cut=True)
-
-
-def has_pages(attachment: Attachment) -> bool:
-    """Whether it is a PDF whose pages are marked."""
-    is_pdf = attachment.name.lower().endswith(".pdf")
-    return is_pdf and _PAGE_MARK.search(attachment.text) is not None
-
-
-def _ends(attachment: Attachment, unit: CutUnit) -> list[int]:
-    text = attachment.text
-    if unit is CutUnit.LINES:
-        found = [match.end() for match in re.finditer(r"\n", text)]
-    else:
-        found = [match.start() for match in _PAGE_MARK.finditer(text)][1:]
-    return [end for end in found if end < len(text)] + [len(text)]
 
 
 def _whole_word(text: str, end: int) -> int:

@@ -132,9 +132,21 @@ def _narrow(data: bytes) -> DecodedText | None:
 
 def _sound(text: str, encoding: str, *, is_guess: bool) -> DecodedText | None:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    controls = {c for c in set(text) if (c < " " or "\x7f" <= c <= "\x9f") and c not in _HARMLESS}
+    controls = {letter for letter in _letters_of(text) if _is_control(letter)}
     if controls:
         if sum(map(text.count, controls)) > len(text) * _MOST_CONTROLS:
             return None
         text = text.translate({ord(letter): None for letter in controls})
     return DecodedText(text.removeprefix("\ufeff"), encoding, is_guess)
+
+
+def _letters_of(text: str) -> set[str]:
+    """In pieces, since one call over a long text would keep all other threads waiting."""
+    letters: set[str] = set()
+    for start in range(0, len(text), _LOOKED_AT):
+        letters.update(text[start : start + _LOOKED_AT])
+    return letters
+
+
+def _is_control(letter: str) -> bool:
+    return (letter < " " or "\x7f" <= letter <= "\x9f") and letter not in _HARMLESS

@@ -226,8 +226,7 @@ class Attaching(QObject):
         if self._is_there_already(file.file_id, attachment):
             self.remove(file.file_id)
             return
-        tokens = estimated_tokens(attachment.text)
-        file = replace(file, attachment=attachment, tokens=tokens, note=result.note)
+        file = replace(file, attachment=attachment, tokens=result.tokens, note=result.note)
         self._replace(file)
         self.attachment_read.emit(file)
         self._count(file.file_id)

@@ -113,13 +113,9 @@ class ContextGauge(QObject):
     def _tell(self) -> None:
         context_tokens = self._model.context_tokens if self._model else 0
         used_tokens = min(self.used_tokens, context_tokens)
-        attached_tokens = self._attached_tokens
+        draft_tokens = self._draft_tokens + self._attached_tokens
+        excess_tokens = max(0, draft_tokens + 1 - context_tokens) if context_tokens else 0
+        is_estimate = self._attached_is_estimate
         self.context_changed.emit(
-            ContextUse(
-                used_tokens,
-                context_tokens,
-                self._draft_tokens + attached_tokens,
-                attached_tokens,
-                self._attached_is_estimate,
-            )
+            ContextUse(used_tokens, context_tokens, draft_tokens, excess_tokens, is_estimate)
         )

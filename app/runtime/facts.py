@@ -108,14 +108,14 @@ class ReadingProgress:
 class ContextUse:
     """What fills the model's memory: `used_tokens` of `context_tokens`, and the draft to come.
 
-    `attached_tokens` are those of the draft's files, which are among `draft_tokens`;
-    `is_estimate`: no model has counted all of the files.
+    The draft's files are among `draft_tokens`; `is_estimate`: no model has counted all of them. If
+    the draft can't be sent at all, it is `excess_tokens` too long.
     """
 
     used_tokens: int
     context_tokens: int
     draft_tokens: int
-    attached_tokens: int = 0
+    excess_tokens: int = 0
     is_estimate: bool = False
 
 

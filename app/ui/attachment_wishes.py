@@ -101,7 +101,7 @@ class AttachmentWishes(QObject):
     @Slot(object)
     def _take_context(self, use: ContextUse) -> None:
         self._use = use
-        if self._excess() <= 0:
+        if not use.excess_tokens:
             self._page.notices.clear(TOO_LONG)
 
     # --- before it is sent -------------------------------------------------------------------
@@ -111,18 +111,13 @@ class AttachmentWishes(QObject):
         if composer.files.is_reading:
             composer.say("A file is still being read")
             return False
-        if not composer.files.files or self._excess() <= 0:
+        if not composer.files.files or not self._use.excess_tokens:
             return True
         self._refuse()
         return False
 
-    def _excess(self) -> int:
-        """How many tokens too long the draft is for the model's memory, whatever else is in it."""
-        use = self._use
-        return use.draft_tokens + 1 - use.context_tokens if use.context_tokens else 0
-
     def _refuse(self) -> None:
-        excess, memory = count_text(self._excess()), count_text(self._use.context_tokens)
+        excess, memory = count_text(self._use.excess_tokens), count_text(self._use.context_tokens)
         if self._use.is_estimate:
             title = (
                 f"This message is about {excess} tokens longer than the model’s memory of {memory}."

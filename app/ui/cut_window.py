@@ -5,9 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSpinBox, QVBoxLayout, QWidget
 
-from app.core import cutting
 from app.core.conversation import Attachment
-from app.core.cutting import CutUnit
+from app.core.cutting import CutPlaces, CutUnit, cut
 from app.runtime.draft_files import DraftFile
 from app.ui.amounts import count_text, tokens_text
 from app.ui.buttons import Button, ButtonKind
@@ -34,11 +33,10 @@ class CutWindow(ChildWindow):
         """`room` is how many tokens of the file fit beside the rest of the message."""
         super().__init__(theme, "Cut a file", parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._attachment = attachment
-        self._all_tokens = max(1, file.tokens)
-        self._room = max(1, min(room, self._all_tokens))
+        self._places = CutPlaces(attachment, file.tokens)
+        self._room = max(1, min(room, self._places.all_tokens))
         choices = [(CutUnit.TOKENS.value, "Tokens"), (CutUnit.LINES.value, "Lines")]
-        if cutting.has_pages(attachment):
+        if self._places.has_pages:
             choices.append((CutUnit.PAGES.value, "Pages"))
         self._unit = Segmented(theme, "Count in", choices)
         self._count = self._make_count()
@@ -104,18 +102,16 @@ class CutWindow(ChildWindow):
     @Slot(str)
     def _take_unit(self, value: str) -> None:
         unit = CutUnit(value)
-        most = cutting.unit_count(self._attachment, unit, self._all_tokens)
-        fits = cutting.count_within(self._attachment, unit, self._room, self._all_tokens)
-        self._count.setRange(1, most)
-        self._count.setValue(max(1, fits))
+        self._count.setRange(1, self._places.count(unit))
+        self._count.setValue(max(1, self._places.count_within(unit, self._room)))
         self._show_end()
 
     @Slot()
     def _show_end(self) -> None:
         end = self._end_letter()
-        text = self._attachment.text
-        tokens = max(1, round(self._all_tokens * end / max(1, len(text))))
-        kept, whole = count_text(tokens), tokens_text(self._all_tokens)
+        text, all_tokens = self._places.attachment.text, self._places.all_tokens
+        tokens = max(1, round(all_tokens * end / max(1, len(text))))
+        kept, whole = count_text(tokens), tokens_text(all_tokens)
         room = count_text(self._room)
         self._kept.set_text(f"About {kept} of {whole} stay; {room} fit into the model’s memory.")
         self._end.setPlainText(text[max(0, end - _SHOWN_LETTERS) : end].rstrip())
@@ -124,9 +120,9 @@ class CutWindow(ChildWindow):
 
     def _end_letter(self) -> int:
         unit = CutUnit(self._unit.value() or CutUnit.TOKENS.value)
-        return cutting.end_after(self._attachment, unit, self._count.value(), self._all_tokens)
+        return self._places.end_after(unit, self._count.value())
 
     @Slot()
     def _ask_cut(self) -> None:
-        self.cut_requested.emit(cutting.cut(self._attachment, self._end_letter()))
+        self.cut_requested.emit(cut(self._places.attachment, self._end_letter()))
         self.close()

@@ -172,7 +172,7 @@ class SessionBinding(QObject):
         total = use.used_tokens + use.draft_tokens
         is_over = bool(use.context_tokens) and total > use.context_tokens and use.draft_tokens
         warning = "the oldest messages make room" if is_over else ""
-        if use.attached_tokens and is_over and use.draft_tokens >= use.context_tokens:
+        if use.excess_tokens:
             warning = "too long for the model’s memory"
         self._page.composer.show_draft_tokens(use.draft_tokens, warning, is_about=use.is_estimate)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.conversation import Attachment
-from app.core.cutting import CutUnit, count_within, cut, end_after, has_pages, unit_count
+from app.core.cutting import CutPlaces, CutUnit, cut
 
 PAGES = Attachment("a.pdf", "[Page 1]\none\n\n[Page 2, without text]\n\n[Page 3]\nthree", 900)
 LINES = Attachment("a.txt", "first line\nsecond line\nthird", 27)
@@ -14,31 +14,33 @@ LINES = Attachment("a.txt", "first line\nsecond line\nthird", 27)
 
 def test_pages_end_before_the_next_mark() -> None:
     """The whole text has three of them."""
-    assert unit_count(PAGES, CutUnit.PAGES, 30) == 3
-    kept = cut(PAGES, end_after(PAGES, CutUnit.PAGES, 2, 30))
+    places = CutPlaces(PAGES, 30)
+    assert places.count(CutUnit.PAGES) == 3
+    kept = cut(PAGES, places.end_after(CutUnit.PAGES, 2))
     assert kept.text == "[Page 1]\none\n\n[Page 2, without text]"
     assert (kept.is_cut, kept.file_bytes) == (True, 900)
 
 
 def test_lines_end_with_themselves() -> None:
     """The last one has no line end."""
-    assert unit_count(LINES, CutUnit.LINES, 9) == 3
-    assert cut(LINES, end_after(LINES, CutUnit.LINES, 2, 9)).text == "first line\nsecond line"
-    assert cut(LINES, end_after(LINES, CutUnit.LINES, 3, 9)) is LINES
+    places = CutPlaces(LINES, 9)
+    assert places.count(CutUnit.LINES) == 3
+    assert cut(LINES, places.end_after(CutUnit.LINES, 2)).text == "first line\nsecond line"
+    assert cut(LINES, places.end_after(CutUnit.LINES, 3)) is LINES
 
 
 def test_tokens_end_at_a_word() -> None:
     """About as many as were asked for."""
     words = Attachment("a.txt", "word " * 100)
-    kept = cut(words, end_after(words, CutUnit.TOKENS, 50, 100))
+    kept = cut(words, CutPlaces(words, 100).end_after(CutUnit.TOKENS, 50))
     assert kept.text.endswith("word")
     assert 240 <= len(kept.text) <= 250
 
 
 def test_only_pdfs_have_pages() -> None:
     """A text may speak of pages, too."""
-    assert has_pages(PAGES)
-    assert not has_pages(Attachment("a.txt", PAGES.text))
+    assert CutPlaces(PAGES, 30).has_pages
+    assert not CutPlaces(Attachment("a.txt", PAGES.text), 30).has_pages
 
 
 @given(
@@ -52,8 +54,9 @@ def test_what_fits_is_within_the_room(
 ) -> None:
     """By the share of the letters; and it is a beginning of the text."""
     attachment = Attachment("a.txt", text)
-    count = count_within(attachment, unit, tokens, all_tokens)
-    kept = cut(attachment, end_after(attachment, unit, count, all_tokens))
+    places = CutPlaces(attachment, all_tokens)
+    count = places.count_within(unit, tokens)
+    kept = cut(attachment, places.end_after(unit, count))
     assert text.startswith(kept.text)
     assert len(kept.text) <= len(text) * tokens / all_tokens or kept is attachment
-    assert 0 <= count <= unit_count(attachment, unit, all_tokens)
+    assert 0 <= count <= places.count(unit)

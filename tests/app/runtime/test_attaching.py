@@ -57,7 +57,7 @@ def test_a_file_is_read_counted_and_sent(house: House, tmp_path: Path) -> None:
     assert [each.is_estimate for each in read] == [True]
     assert (file.name, file.tokens) == ("note.txt", 2)
     use = facts.of("context_changed")[-1]
-    assert (use.draft_tokens, use.attached_tokens, use.is_estimate) == (2, 2, False)
+    assert (use.draft_tokens, use.excess_tokens, use.is_estimate) == (2, 0, False)
 
     session.send("Read this", session.attaching.attachments(0))
     session.attaching.clear()
@@ -65,7 +65,7 @@ def test_a_file_is_read_counted_and_sent(house: House, tmp_path: Path) -> None:
     house.wait_for(session, SessionState.READY)
     sent = session.conversation.branch[0]
     assert [(each.name, each.text) for each in sent.attachments] == [("note.txt", WORDS)]
-    assert facts.of("context_changed")[-1].attached_tokens == 0
+    assert facts.of("context_changed")[-1].draft_tokens == 0
 
 
 def test_the_windows_signals_carry_the_files(house: House) -> None:

@@ -54,7 +54,8 @@ def tell(window: MainWindow, session: ScriptedSession, *files: DraftFile) -> Non
     session.attaching.tell(*files)
     tokens = sum(file.tokens for file in files)
     is_estimate = any(file.is_estimate for file in files)
-    session.context_changed.emit(ContextUse(0, 2048, tokens + 3, tokens, is_estimate))
+    excess = max(0, tokens + 3 + 1 - 2048)
+    session.context_changed.emit(ContextUse(0, 2048, tokens + 3, excess, is_estimate))
 
 
 def drag(target: QWidget, mime: QMimeData) -> bool:
