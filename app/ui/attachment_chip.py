@@ -32,6 +32,8 @@ class AttachmentChip(PaintedButton):
             cross = self._cross = IconButton(theme, "close", f"Remove {name}", "Del", 24)
             cross.setParent(self)
             cross.clicked.connect(self.remove_requested)
+        shows, removes = "Enter shows what the model reads of it.", "Delete takes it away."
+        self.setAccessibleDescription(f"{shows} {removes}" if can_remove else shows)
         self.clicked.connect(self.open_requested)
         self.setText(name)
         self.show_figure(figure)
@@ -40,7 +42,6 @@ class AttachmentChip(PaintedButton):
         """What it costs, in words."""
         self._figure = figure
         self.setAccessibleName(f"{self.text()}, {figure}" if figure else self.text())
-        self.setAccessibleDescription("Enter shows what the model reads of it.")
         self.setToolTip(self.accessibleName())
         self.updateGeometry()
         self.update()

@@ -80,6 +80,26 @@ def test_a_circle_of_pages_ends(tmp_path: Path) -> None:
     assert problem_of(write(tmp_path, "a.pdf", circular_pdf())) == "damaged"
 
 
+@pytest.mark.parametrize("nested", [b"[" * 9000, b"<<" * 9000, b"<</A " * 9000])
+def test_brackets_without_end_are_damage(tmp_path: Path, nested: bytes) -> None:
+    """However deep they go; what is left of the file may be a tree without pages."""
+    objects = text_objects("x")
+    objects[2] = b"<< /Type /Pages /Count 1 /Kids " + nested
+    assert problem_of(write(tmp_path, "a.pdf", raw_pdf(objects))) in ("damaged", "no pages")
+
+
+def test_a_drawing_that_draws_itself_ends(tmp_path: Path) -> None:
+    """Its page is read, or said to be unreadable; the other one is there."""
+    objects = text_objects("One", "Two")
+    objects[4] = objects[4].replace(b"/Font", b"/XObject << /X 8 0 R >> /Font")
+    objects[5] = stream(b"BT /F1 12 Tf (One) Tj ET /X Do")
+    objects[8] = stream(
+        b"/X Do",
+        b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X 8 0 R >> >>",
+    )
+    assert "[Page 2]\nTwo" in text_of(write(tmp_path, "a.pdf", raw_pdf(objects)))
+
+
 def test_pages_are_counted_before_they_are_read(tmp_path: Path) -> None:
     """Ten thousand of them cost their count, and the number is told."""
     path = write(tmp_path, "a.pdf", text_pdf(*["x"] * 10_000))
