@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QWidget
 
 from app.core.conversation import Attachment
 from app.runtime.draft_files import DraftFile
-from app.ui.amounts import count_text, tokens_text
+from app.ui.amounts import count_text, rough_count_text, tokens_text
 from app.ui.attachment_chip import AttachmentChip, chip_places, height_of, place_chips
 from app.ui.theme import Theme
 
@@ -147,9 +147,9 @@ def figure_of(file: DraftFile) -> str:
     if file.attachment is None:
         return "is being read"
     if file.is_estimate and file.attachment.is_cut:
-        return f"about {count_text(file.tokens)} tokens, cut"
+        return f"about {rough_count_text(file.tokens)} tokens, cut"
     if file.is_estimate:
-        return f"about {count_text(file.tokens)} tokens"
+        return f"about {rough_count_text(file.tokens)} tokens"
     if file.attachment.is_cut:
         return f"{count_text(file.tokens)} tokens, cut"
     return tokens_text(file.tokens)

@@ -15,7 +15,7 @@ from app.core.conversation import Attachment
 from app.runtime.chat_session import ChatSession
 from app.runtime.draft_files import DraftFile
 from app.runtime.facts import ContextUse, Notice, NoticeAction, NoticeKind
-from app.ui.amounts import count_text
+from app.ui.amounts import count_text, rough_count_text, tokens_text
 from app.ui.announcer import Announcer
 from app.ui.attachment_row import figure_of
 from app.ui.attachment_window import AttachmentWindow
@@ -117,13 +117,15 @@ class AttachmentWishes(QObject):
         return False
 
     def _refuse(self) -> None:
-        excess, memory = count_text(self._use.excess_tokens), count_text(self._use.context_tokens)
+        excess, memory = self._use.excess_tokens, count_text(self._use.context_tokens)
         if self._use.is_estimate:
+            about = rough_count_text(excess)
             title = (
-                f"This message is about {excess} tokens longer than the model’s memory of {memory}."
+                f"This message is about {about} tokens longer than the model’s memory of {memory}."
             )
         else:
-            title = f"This message is {excess} tokens longer than the model’s memory of {memory}."
+            exact = tokens_text(excess)
+            title = f"This message is {exact} longer than the model’s memory of {memory}."
         text = "Nothing was sent. Cut a file, shorten the message or choose a larger context."
         notice = Notice(NoticeKind.ERROR, title, text, NoticeAction.CUT_FILE, key=TOO_LONG)
         self._page.notices.add(notice)

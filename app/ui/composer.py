@@ -12,7 +12,7 @@ from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from app.runtime.draft_files import DraftFile
-from app.ui.amounts import speed_text, tokens_text
+from app.ui.amounts import rough_count_text, speed_text, tokens_text
 from app.ui.attachment_row import AttachmentRow
 from app.ui.composer_box import ComposerBox
 from app.ui.composer_foot import ComposerFoot
@@ -98,7 +98,7 @@ class Composer(ComposerBox):
     def show_draft_tokens(self, tokens: int, warning: str = "", *, is_about: bool = False) -> None:
         """What the draft takes; the warning says what it pushes out of the memory."""
         if not self.send_button.stops:
-            words = f"about {tokens_text(tokens)}" if is_about else tokens_text(tokens)
+            words = f"about {rough_count_text(tokens)} tokens" if is_about else tokens_text(tokens)
             text = words if tokens and self._has_content() else ""
             self.say(f"{text}: {warning}" if warning else text, "warn" if warning else "text2")
 

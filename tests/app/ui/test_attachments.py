@@ -184,7 +184,7 @@ def test_what_cant_be_attached_is_told(window: MainWindow, session: ScriptedSess
     [
         (DraftFile(1, "a"), "is being read"),
         (DraftFile(1, "a", CODE, 1, False), "1 token"),
-        (DraftFile(1, "a", CODE, 2300, True), "about 2,300 tokens"),
+        (DraftFile(1, "a", CODE, 2347, True), "about 2,300 tokens"),
         (DraftFile(1, "a", Attachment("a", "a", 1, True), 1204, False), "1,204 tokens, cut"),
         (DraftFile(1, "a", Attachment("a", "a", 1, True), 120, True), "about 120 tokens, cut"),
     ],
@@ -290,6 +290,18 @@ def test_what_is_too_long_is_refused_with_the_numbers(
     assert shown_notice(window) is None
     press(Qt.Key.Key_Return)
     assert session.wishes[-2] == ("send", "What is this?", (CODE,))
+
+
+def test_an_estimate_is_told_roughly(window: MainWindow, session: ScriptedSession) -> None:
+    """No figure that nobody has counted."""
+    tell(window, session, DraftFile(1, "big.log", CODE, 2_000_000), FILES[1])
+    press(Qt.Key.Key_Return)
+    notice = shown_notice(window)
+    assert notice is not None
+    about = "This message is about 2,000,000 tokens longer than the model’s memory of 2,048."
+    assert notice.title == about
+    figure = window.page.composer.figure.text()
+    assert figure == "about 2,000,000 tokens: too long for the model’s memory"
 
 
 def test_a_file_is_cut_to_fit(window: MainWindow, session: ScriptedSession) -> None:
