@@ -47,6 +47,7 @@ from app.engine.protocol import (
     TokensCounted,
     WhenFull,
 )
+from app.runtime.draft_files import DraftFile
 from app.runtime.facts import SessionState, SpeedFacts
 from app.runtime.session_facts import SessionFacts
 from model_io.plan import Plan
@@ -415,6 +416,7 @@ class ScriptedSession(SessionFacts):
         self.unloader = ScriptedUnloader(self._note)
         self.is_loaded = True
         self.memory = ScriptedPart(self._note, "memory", ("drop_oldest", "summarise_oldest"))
+        self.attaching = ScriptedAttaching(self._note)
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))
         for wish in _WISHES:
@@ -461,6 +463,8 @@ class ScriptedSession(SessionFacts):
         self.become(SessionState.READY)
 
     def _note(self, wish: str, *arguments: object) -> None:
+        if wish in ("send", "edit_message") and arguments[-1] == ():
+            arguments = arguments[:-1]  # a message without files, as most are
         self.wishes.append((wish, *arguments))
 
 
@@ -515,6 +519,25 @@ class ScriptedPart:
     def __init__(self, note: Callable[..., None], name: str, wishes: Iterable[str]) -> None:
         for wish in wishes:
             setattr(self, wish, partial(note, f"{name}.{wish}"))
+
+
+class ScriptedAttaching(QObject):
+    """Stands for `app.runtime.attaching.Attaching`; its wishes begin with "attaching."."""
+
+    files_changed = Signal(object)
+    attachment_read = Signal(object)
+    attachment_failed = Signal(str, str)
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        super().__init__()
+        self.files: tuple[DraftFile, ...] = ()
+        for wish in ("attach", "remove", "change", "begin_edit", "end_edit", "clear"):
+            setattr(self, wish, partial(note, f"attaching.{wish}"))
+
+    def tell(self, *files: DraftFile) -> None:
+        """These are the draft's files now."""
+        self.files = files
+        self.files_changed.emit(files)
 
 
 class ScriptedMeter(QObject):

@@ -82,7 +82,15 @@ CREATE TRIGGER message_rewritten AFTER UPDATE OF text, state ON message BEGIN
 END;
 """
 
-MIGRATIONS = (_FIRST_MIGRATION,)
+_SECOND_MIGRATION = """
+ALTER TABLE conversation ADD COLUMN options TEXT NOT NULL DEFAULT '';  -- JSON, empty for none
+ALTER TABLE message ADD COLUMN attachments TEXT NOT NULL DEFAULT '';   -- JSON, empty for none
+ALTER TABLE message ADD COLUMN summary TEXT;  -- stands for all up to here; '' leaves it out
+ALTER TABLE draft ADD COLUMN attachments TEXT NOT NULL DEFAULT '';
+ALTER TABLE draft ADD COLUMN waiting_attachments TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (_FIRST_MIGRATION, _SECOND_MIGRATION)
 """`PRAGMA user_version` counts how many of them a file has been through. Only ever append."""
 
 

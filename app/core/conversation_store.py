@@ -7,9 +7,10 @@ when the file refuses. Used from one thread. Knows nothing of models, threads or
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,23 @@ from app.core.chats_file import (
     transaction,
 )
 from app.core.conversation import (
+    Attachment,
     Conversation,
     ConversationSummary,
     Message,
     MessageState,
     Role,
 )
-from app.core.message_rows import REPLY_COLUMNS, clean_text, message_of, reply_values
+from app.core.message_rows import (
+    REPLY_COLUMNS,
+    Draft,
+    clean_text,
+    conversation_of,
+    draft_of,
+    draft_values,
+    pack_attachments,
+    reply_values,
+)
 from app.core.titles import NEW_CHAT_TITLE, title_of
 
 _SHOWN_BRANCH = """
@@ -61,18 +72,11 @@ FROM branch JOIN message AS m ON m.id = branch.id ORDER BY branch.depth
 _WRITE_REPLY = f"UPDATE message SET {', '.join(f'{c} = ?' for c in REPLY_COLUMNS)} WHERE id = ?"
 
 _TAKE_OUT_OF_DRAFT = """
-UPDATE draft SET waiting = '',
-    text = CASE WHEN trim(text, ' ' || char(9, 10, 13)) = ? THEN '' ELSE text END
-WHERE conversation_id = ?
+UPDATE draft SET waiting = '', waiting_attachments = '',
+    attachments = CASE WHEN trim(text, ' ' || char(9, 10, 13)) = ?1 THEN '' ELSE attachments END,
+    text = CASE WHEN trim(text, ' ' || char(9, 10, 13)) = ?1 THEN '' ELSE text END
+WHERE conversation_id = ?2
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What stands in a chat's composer, and what was sent there and waits for the model."""
-
-    text: str = ""
-    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,7 @@ class ConversationStore:
 
     Attributes:
         connection, path: the database, and the file that errors name.
-        changed_ids: conversations written since this set was last cleared by its reader; 0 stands
-            for the draft of the chat that has no message yet.
+        changed_ids: conversations written since its reader cleared it; 0 is the new chat's draft.
     """
 
     def __init__(
@@ -157,14 +160,19 @@ class ConversationStore:
         """What was written in that chat and not yet saved as a message; 0 is the new chat."""
         with explained(self.path):
             row = self.connection.execute(
-                "SELECT text, waiting FROM draft WHERE conversation_id = ?", (conversation_id,)
+                "SELECT * FROM draft WHERE conversation_id = ?", (conversation_id,)
             ).fetchone()
-            return Draft(*row) if row else Draft()
+            return draft_of(row) if row else Draft()
 
     # --- writing -----------------------------------------------------------------------------
 
     def begin_turn(
-        self, conversation_id: int, parent_id: int | None, text: str, model_name: str
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        text: str,
+        model_name: str,
+        attachments: tuple[Attachment, ...] = (),
     ) -> NewReply:
         """Save a user's message below `parent_id`, and an empty reply that grows below it.
 
@@ -175,11 +183,12 @@ class ConversationStore:
         The branch that is shown ends with the two messages now.
         """
         with self._writing() as execute:
-            if not self._has_place(conversation_id, parent_id):
+            if not _has_place(self.connection, conversation_id, parent_id):
                 owner_id, parent_id = self._insert_conversation(), None
             else:
                 owner_id = conversation_id
-            message_id = self._insert_message(owner_id, parent_id, Role.USER, text)
+            role = Role.USER
+            message_id = self._insert_message(owner_id, parent_id, role, text, files=attachments)
             reply_id = self._insert_message(owner_id, message_id, Role.ASSISTANT, "", model_name)
             if parent_id is None:
                 title = "UPDATE conversation SET title = ? WHERE id = ? AND title_is_own = 0"
@@ -198,7 +207,7 @@ class ConversationStore:
         nothing is saved and the reply's id is 0.
         """
         with self._writing():
-            if not self._has_place(conversation_id, parent_id):
+            if not _has_place(self.connection, conversation_id, parent_id):
                 return NewReply(conversation_id, 0)
             role = Role.ASSISTANT
             reply_id = self._insert_message(conversation_id, parent_id, role, "", model_name)
@@ -226,12 +235,23 @@ class ConversationStore:
             siblings = [int(row["id"]) for row in rows]
             if message_id in siblings:  # another window may have removed it
                 place = min(max(0, siblings.index(message_id) + step), len(siblings) - 1)
-                self._select(conversation_id, rows[place]["parent_id"], siblings[place])
+                _select(self.connection, conversation_id, rows[place]["parent_id"], siblings[place])
                 self.changed_ids.add(conversation_id)
 
     def rename(self, conversation_id: int, title: str) -> None:
         """Give the conversation a title of the user's own."""
         self._update(conversation_id, "title = ?, title_is_own = 1", clean_text(title))
+
+    def save_options(self, conversation_id: int, options: Mapping[str, object]) -> None:
+        """Keep the settings that hold in that chat alone; values are what JSON can hold."""
+        self._update(conversation_id, "options = ?", json.dumps(dict(options)) if options else "")
+
+    def save_summary(self, conversation_id: int, message_id: int, text: str) -> None:
+        """Keep what stands for all up to that message in the prompt; an empty text cuts only."""
+        with self._writing() as execute:
+            place = (clean_text(text), message_id, conversation_id)
+            execute("UPDATE message SET summary = ? WHERE id = ? AND conversation_id = ?", place)
+            self.changed_ids.add(conversation_id)
 
     def move_to_bin(self, conversation_id: int) -> None:
         """Take the conversation out of the list; everything of it is kept."""
@@ -249,11 +269,11 @@ class ConversationStore:
 
     def save_draft(self, conversation_id: int, draft: Draft) -> None:
         """Keep what is written in that chat and not yet saved as a message; 0 is the new chat."""
-        text, waiting = clean_text(draft.text), clean_text(draft.waiting)
         with self._writing() as execute:
             execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
-            if text or waiting:
-                execute("INSERT INTO draft VALUES (?, ?, ?)", (conversation_id, text, waiting))
+            if draft != Draft():
+                row = draft_values(draft)
+                execute("INSERT INTO draft VALUES (?, ?, ?, ?, ?)", (conversation_id, *row))
             self.changed_ids.add(conversation_id)
 
     # --- pieces, inside a transaction --------------------------------------------------------
@@ -266,22 +286,15 @@ class ConversationStore:
     def _load(self, conversation_id: int, branch_sql: str, key: int) -> Conversation | None:
         with explained(self.path):
             row = self.connection.execute(
-                "SELECT id, title, changed_at FROM conversation WHERE id = ?", (conversation_id,)
+                "SELECT * FROM conversation WHERE id = ?", (conversation_id,)
             ).fetchone()
             if row is None:
                 return None
             branch = self.connection.execute(branch_sql + _MESSAGES_OF_BRANCH, (key,))
             try:
-                return Conversation(ConversationSummary(*row), tuple(map(message_of, branch)))
+                return conversation_of(row, branch)
             except ValueError as error:  # no rule of the tables lets such a row in
                 raise ChatsFileError(Refusal.DAMAGED, self.path, str(error)) from error
-
-    def _has_place(self, conversation_id: int, parent_id: int | None) -> bool:
-        table, key = ("conversation", conversation_id)
-        if parent_id is not None:
-            table, key = ("message", parent_id)
-        found = self.connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,))
-        return found.fetchone() is not None
 
     def _insert_conversation(self) -> int:
         now = self._clock()
@@ -289,7 +302,13 @@ class ConversationStore:
         return self.connection.execute(insert, (NEW_CHAT_TITLE, now, now)).lastrowid or 0
 
     def _insert_message(
-        self, conversation_id: int, parent_id: int | None, role: Role, text: str, model: str = ""
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        role: Role,
+        text: str,
+        model: str = "",
+        files: Sequence[Attachment] = (),
     ) -> int:
         state = MessageState.COMPLETE if role is Role.USER else MessageState.GROWING
         row = {
@@ -300,18 +319,12 @@ class ConversationStore:
             "state": state.value,
             "model_name": model,
             "created_at": self._clock(),
+            "attachments": pack_attachments(files),
         }
         insert = f"INSERT INTO message ({', '.join(row)}) VALUES (:{', :'.join(row)})"
         message_id = self.connection.execute(insert, row).lastrowid or 0
-        self._select(conversation_id, parent_id, message_id)
+        _select(self.connection, conversation_id, parent_id, message_id)
         return message_id
-
-    def _select(self, conversation_id: int, parent_id: int | None, message_id: int) -> None:
-        if parent_id is None:
-            update = "UPDATE conversation SET selected_root_id = ? WHERE id = ?"
-        else:
-            update = "UPDATE message SET selected_child_id = ? WHERE id = ?"
-        self.connection.execute(update, (message_id, parent_id or conversation_id))
 
     def _update(self, conversation_id: int, assignments: str, value: str | float | None) -> None:
         with self._writing() as execute:
@@ -323,3 +336,21 @@ class ConversationStore:
         update = "UPDATE conversation SET changed_at = ? WHERE id = ?"
         self.connection.execute(update, (self._clock(), conversation_id))
         self.changed_ids.add(conversation_id)
+
+
+def _has_place(connection: sqlite3.Connection, conversation_id: int, parent_id: int | None) -> bool:
+    table, key = ("conversation", conversation_id)
+    if parent_id is not None:
+        table, key = ("message", parent_id)
+    found = connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,))
+    return found.fetchone() is not None
+
+
+def _select(
+    connection: sqlite3.Connection, conversation_id: int, parent_id: int | None, message_id: int
+) -> None:
+    if parent_id is None:
+        update = "UPDATE conversation SET selected_root_id = ? WHERE id = ?"
+    else:
+        update = "UPDATE message SET selected_child_id = ? WHERE id = ?"
+    connection.execute(update, (message_id, parent_id or conversation_id))

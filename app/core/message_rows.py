@@ -1,17 +1,26 @@
-"""Messages as rows of the database, and back.
+"""Messages, chats and drafts as rows of the database, and back.
 
-Knows the columns of the table `message`, but runs no SQL.
+Knows the columns of the tables, but runs no SQL.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 from array import array
-from collections.abc import Sequence
-from dataclasses import astuple, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
 
-from app.core.conversation import Message, MessageState, ReplyFigures, Role
+from app.core.conversation import (
+    Attachment,
+    Conversation,
+    ConversationSummary,
+    Message,
+    MessageState,
+    ReplyFigures,
+    Role,
+)
 
 FIGURES = tuple(field.name for field in fields(ReplyFigures))
 """The columns of a reply's figures, in the order of `ReplyFigures`."""
@@ -60,7 +69,78 @@ def message_of(row: sqlite3.Row) -> Message:
         version=row["version"],
         version_count=row["version_count"],
         created_at=row["created_at"],
+        attachments=unpack_attachments(row["attachments"]),
     )
+
+
+def conversation_of(row: sqlite3.Row, branch: Iterable[sqlite3.Row]) -> Conversation:
+    """The chat in `row` of the table `conversation`, with the rows of its messages.
+
+    Raises ValueError for a row that breaks the tables' rules.
+    """
+    rows = list(branch)
+    return Conversation(
+        ConversationSummary(row["id"], row["title"], row["changed_at"]),
+        tuple(map(message_of, rows)),
+        _readable_options(row["options"]),
+        {each["id"]: each["summary"] for each in rows if each["summary"] is not None},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in a chat's composer, and what was sent there and waits for the model."""
+
+    text: str = ""
+    waiting: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    waiting_attachments: tuple[Attachment, ...] = ()
+
+
+def draft_of(row: sqlite3.Row) -> Draft:
+    """The draft in a row."""
+    return Draft(
+        row["text"],
+        row["waiting"],
+        unpack_attachments(row["attachments"]),
+        unpack_attachments(row["waiting_attachments"]),
+    )
+
+
+def draft_values(draft: Draft) -> tuple[str, str, str, str]:
+    """The columns of a draft, its chat's id apart."""
+    return (
+        clean_text(draft.text),
+        clean_text(draft.waiting),
+        pack_attachments(draft.attachments),
+        pack_attachments(draft.waiting_attachments),
+    )
+
+
+def pack_attachments(attachments: Sequence[Attachment]) -> str:
+    """As JSON; empty for none."""
+    return (
+        clean_text(json.dumps([*map(astuple, attachments)], ensure_ascii=False))
+        if attachments
+        else ""
+    )
+
+
+def unpack_attachments(packed: str) -> tuple[Attachment, ...]:
+    """The files that `pack_attachments` was given. Raises ValueError for a text it didn't make."""
+    try:
+        return tuple(Attachment(*values) for values in json.loads(packed)) if packed else ()
+    except TypeError as error:
+        raise ValueError(f"attachments that are none: {packed[:40]!r}") from error
+
+
+def _readable_options(packed: str) -> Mapping[str, object]:
+    """A chat's own settings; none if they can't be understood, since the chat matters more."""
+    try:
+        options = json.loads(packed) if packed else {}
+    except ValueError:
+        return {}
+    return options if isinstance(options, dict) else {}
 
 
 def _readable_token_ids(packed: bytes) -> tuple[int, ...]:

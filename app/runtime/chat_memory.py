@@ -7,7 +7,6 @@ replies are made.
 from __future__ import annotations
 
 from functools import partial
-from typing import Protocol, cast
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -23,13 +22,6 @@ from app.runtime.model_loader import ModelLoader
 from app.runtime.prompting import Manner, cut_of, prompt_of
 from app.runtime.store_thread import StoreThread
 from app.runtime.turn_taking import TurnTaking
-
-
-class SummaryStore(Protocol):
-    """What is needed of the chats' store."""
-
-    def save_summary(self, conversation_id: int, message_id: int, text: str) -> None:
-        """Keep a `Summary` of that chat, in place of the one up to the same message."""
 
 
 class ChatMemory(QObject):
@@ -180,4 +172,4 @@ class ChatMemory(QObject):
 def _save_summary(
     conversation_id: int, message_id: int, text: str, store: ConversationStore
 ) -> None:
-    cast(SummaryStore, store).save_summary(conversation_id, message_id, text)
+    store.save_summary(conversation_id, message_id, text)

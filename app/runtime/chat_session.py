@@ -6,16 +6,18 @@ model, the reply under way and the gauge. Knows nothing of widgets, and decides 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import Slot
 
-from app.core.conversation import Conversation
+from app.core.conversation import Attachment, Conversation
 from app.core.paths import DataFolder
 from app.core.settings import Settings
 from app.engine.protocol import LoadedModel
 from app.runtime import notices
 from app.runtime.answering import Answering
+from app.runtime.attaching import Attaching
 from app.runtime.chat_memory import ChatMemory
 from app.runtime.chat_settings import ChatSettings
 from app.runtime.chat_shelf import ChatShelf
@@ -54,11 +56,14 @@ __all__ = [
 ]
 
 
+Files = tuple[Attachment, ...]
+
+
 class ChatSession(SessionFacts):
     """The chats, the model, and the reply that grows. Lives on the window's thread.
 
-    Its slots, and those of `speed`, `memory`, `texts`, `chat_settings` and `unloader`, are the
-    window's wishes: each returns at once, and its effect is told as facts.
+    Its slots, and those of its public parts (`speed`, `memory`, `attaching` …), are the window's
+    wishes: each returns at once, and its effect is told as facts.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class ChatSession(SessionFacts):
         self._engine_news = EngineNews(engine, self._loader, self._gauge, self._answering)
         self.speed = SpeedMeter(settings, store, engine, self._loader, self._gauge)
         self.unloader = IdleUnloader(settings, self._loader, self._turns, self.speed)
+        self.attaching = Attaching(engine, self._shelf, self._loader, self._gauge)
         self.memory = ChatMemory(
             self.chat_settings,
             store,
@@ -127,6 +133,12 @@ class ChatSession(SessionFacts):
         self._turns.state_changed.connect(self.speed.note_state)
         self.speed.is_free = lambda: self.state is SessionState.READY and self._loader.is_loaded
         self._store.news_arrived.connect(self._shelf.refresh)
+        self._shelf.files_opened.connect(self.attaching.restore)
+        self.attaching.draft_files_changed.connect(self._shelf.keep_files)
+        self.chat_settings.options_kept.connect(self._keep_options)
+
+    def _keep_options(self, conversation_id: int, options: Mapping[str, object]) -> None:
+        self._store.run(lambda store: store.save_options(conversation_id, options))
 
     # --- facts that can be asked -------------------------------------------------------------
 
@@ -192,14 +204,16 @@ class ChatSession(SessionFacts):
         if not self._is_closing:
             self._is_closing = True
             self._turns.end()
+            self.attaching.close()
             self._engine.close()
             self._shelf.save_draft()
             self._store.close()
 
     @Slot(str)
-    def send(self, text: str) -> None:
+    @Slot(str, object)
+    def send(self, text: str, files: Files = ()) -> None:
         """Put the user's message at the end of the shown branch and let the model answer."""
-        self._turns.send(text)
+        self._turns.send(text, files)
 
     @Slot()
     def stop(self) -> None:
@@ -211,10 +225,10 @@ class ChatSession(SessionFacts):
         """Let the model answer once more; the reply `message_id` stays as another version."""
         self._turns.answer_again(message_id)
 
-    @Slot(int, str)
-    def edit_message(self, message_id: int, text: str) -> None:
-        """Put another version beside the user's message `message_id`, and answer it."""
-        self._turns.edit_message(message_id, text)
+    @Slot(int, str, object)
+    def edit_message(self, message_id: int, text: str, files: Files | None = None) -> None:
+        """Put another version beside the user's message, with its files unless others are given."""
+        self._turns.edit_message(message_id, text, files)
 
     @Slot(int)
     def continue_reply(self, message_id: int) -> None:

@@ -13,11 +13,13 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.core.conversation import Conversation, ConversationSummary, Message, Summary
-from app.core.conversation_store import ConversationStore, Draft
+from app.core.conversation import Attachment, Conversation, ConversationSummary, Message, Summary
+from app.core.conversation_store import ConversationStore
+from app.core.message_rows import Draft
 from app.core.titles import NEW_CHAT_TITLE
 from app.runtime import notices
 from app.runtime.store_thread import StoreThread
+from app.runtime.waiting_messages import WrittenMessage
 
 BIN_SECONDS = 30 * 24 * 3600.0
 DRAFT_DELAY_MS = 1000
@@ -33,6 +35,7 @@ class ShelfFacts(QObject):
             chat among them even while it has no message.
         conversation_opened(object): the `Conversation` that is shown from now on.
         draft_opened(str): what had been left in its composer.
+        files_opened(int conversation_id, object): tuple of `Attachment`, left there with it.
         title_changed(int conversation_id, str title)
         message_added(object): a `Message` at the end of the shown branch.
         reply_resumed(object): the shown branch's last `Message` grows again.
@@ -42,6 +45,7 @@ class ShelfFacts(QObject):
     conversations_changed = Signal(object)
     conversation_opened = Signal(object)
     draft_opened = Signal(str)
+    files_opened = Signal(int, object)
     title_changed = Signal(int, str)
     message_added = Signal(object)
     reply_resumed = Signal(object)
@@ -64,7 +68,8 @@ class ChatShelf(ShelfFacts):
         self._wanted_id = _NEW_CHAT  # opened last; the store may not have answered yet
         self._store = store
         self._summaries: tuple[ConversationSummary, ...] = ()
-        self._waiting: dict[int, str] = {}
+        self._waiting: dict[int, WrittenMessage] = {}
+        self._files: dict[int, tuple[Attachment, ...]] = {}
         self._bin: list[int] = []
         self._latest_reply: Message | None = None  # newer than what the store may still tell
         self._timer = QTimer(self, singleShot=True, interval=draft_delay_ms)
@@ -157,9 +162,15 @@ class ChatShelf(ShelfFacts):
             self.draft = text
             self._timer.start()
 
-    def set_waiting(self, text: str) -> None:
+    def keep_files(self, conversation_id: int, files: tuple[Attachment, ...]) -> None:
+        """What is attached to that chat's draft now; saved with it."""
+        self._files[conversation_id] = files
+        if conversation_id == self.shown_id:
+            self._timer.start()
+
+    def set_waiting(self, written: WrittenMessage) -> None:
         """The messages that wait to be sent in the shown chat; saved at once."""
-        self._waiting[self.shown_id] = text
+        self._waiting[self.shown_id] = written
         self._save(self.shown_id)
 
     def forget_waiting(self, conversation_id: int) -> None:
@@ -173,7 +184,9 @@ class ChatShelf(ShelfFacts):
             self._save(self.shown_id)
 
     def _save(self, conversation_id: int) -> None:
-        draft = Draft(self.draft, self._waiting.get(conversation_id, ""))
+        waiting = self._waiting.get(conversation_id, WrittenMessage(""))
+        files = self._files.get(conversation_id, ())
+        draft = Draft(self.draft, waiting.text, files, waiting.attachments)
         self._store.run(lambda store: store.save_draft(conversation_id, draft))
 
     # --- a reply that grows ------------------------------------------------------------------
@@ -264,8 +277,12 @@ class ChatShelf(ShelfFacts):
 
     def _draft_arrived(self, conversation_id: int, draft: Draft) -> None:
         """What still waits belongs to another run of the program: the user shall decide."""
-        left = "" if conversation_id in self._waiting else draft.waiting
+        left, files = "", draft.attachments
+        if conversation_id not in self._waiting:
+            left, files = draft.waiting, (*draft.waiting_attachments, *files)
         text = "\n\n".join(part for part in (left, draft.text) if part)
+        if files:
+            self.files_opened.emit(conversation_id, files)
         if conversation_id == self.shown_id and not self.draft:
             self.draft = text
             self.draft_opened.emit(text)

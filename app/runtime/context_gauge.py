@@ -46,6 +46,9 @@ class ContextGauge(QObject):
         self._messages: tuple[PromptMessage, ...] = ()
         self._cut = NO_CUT
         self._draft = ""
+        self._attached_text = ""
+        self._attached_tokens = 0
+        self._attached_is_estimate = False
         self._is_paused = True
         self._parts = PromptParts()
         self._held_tokens = 0  # what the engine has told to be in its cache, since the last count
@@ -95,11 +98,23 @@ class ContextGauge(QObject):
         """What stands in the composer, with its files; counted when nothing more has come for a
         moment."""
         self._draft = text
-        if text.strip():
+        if self._has_draft:
             self._timer.start()
         else:
             self._forget_draft()
             self._count()
+
+    def set_attached(self, text: str, tokens: int, *, is_estimate: bool) -> None:
+        """The draft's files: `text` is counted with the draft, and stands before it.
+
+        It is empty where they are too long to be counted; `tokens` is what they take then, and
+        while there is no model.
+        """
+        attached = (text, tokens, is_estimate)
+        if attached != (self._attached_text, self._attached_tokens, self._attached_is_estimate):
+            self._attached_text, self._attached_tokens, self._attached_is_estimate = attached
+            self._timer.start()
+            self._tell()
 
     def _forget_draft(self) -> None:
         """Seen at once, and exact but for what the draft had pushed out."""
@@ -115,13 +130,17 @@ class ContextGauge(QObject):
             )
             self._tell()
 
+    @property
+    def _has_draft(self) -> bool:
+        return bool(self._draft.strip() or self._attached_text)
+
     def _leave_count(self) -> None:
         self._engine.forget(self._job_id)
         self._is_counting = self._is_stale = self._is_known = False
 
     def _count(self) -> None:
         self._timer.stop()
-        if self._model is None or not (self._messages or self._draft.strip()):
+        if self._model is None or not (self._messages or self._has_draft):
             self._leave_count()
             self._parts, self._held_tokens = PromptParts(), 0
             self._tell()
@@ -134,7 +153,7 @@ class ContextGauge(QObject):
         self._is_counting, self._is_stale = True, False
         self._job_id = self._engine.new_job_id()
         messages = None if self._is_known else self._messages
-        draft = self._draft if self._draft.strip() else ""
+        draft = self._attached_text + self._draft if self._has_draft else ""
         self._is_known = True
         self._engine.send(CountPrompt(self._job_id, messages, draft, self._cut), self._receive)
 
@@ -154,18 +173,26 @@ class ContextGauge(QObject):
 
     def _tell(self) -> None:
         context_tokens = self._model.context_tokens if self._model else 0
-        parts = self._parts
+        parts, is_estimate = self._parts, self._attached_is_estimate
+        draft_tokens, excess_tokens = parts.draft_tokens, parts.excess_tokens
+        if not self._attached_text or self._model is None:
+            draft_tokens += self._attached_tokens
+        else:
+            is_estimate = False
+        if context_tokens:
+            excess_tokens = max(excess_tokens, draft_tokens + 1 - context_tokens)
         self.context_changed.emit(
             ContextUse(
                 min(self.used_tokens, context_tokens),
                 context_tokens,
-                parts.draft_tokens,
+                draft_tokens,
                 parts.instruction_tokens,
                 parts.summary_tokens,
                 parts.message_tokens,
                 parts.file_tokens,
                 len(parts.outside_messages),
                 parts.pushed_out_messages,
-                parts.excess_tokens,
+                excess_tokens,
+                is_estimate,
             )
         )

@@ -45,6 +45,7 @@ class NoticeAction(Enum):
     LOAD_AGAIN = "load again"  # ChatSession.load_again
     DETAILS = "details"  # shows Notice.details
     SHOW_FOLDER = "show folder"  # opens the folder in Notice.details
+    CUT_FILE = "cut file"  # app.ui.attachment_wishes
     UNDO_DELETE = "undo delete"  # ChatSession.undo_delete
     DROP_OLDEST = "drop oldest"  # ChatSession.memory.drop_oldest
     SUMMARISE_OLDEST = "summarise oldest"  # ChatSession.memory.summarise_oldest
@@ -113,9 +114,10 @@ class ContextUse:
     """What fills the model's memory, in tokens: the prompt as it would be sent now.
 
     `used_tokens` and `draft_tokens` add up to it; the first are instructions, summary, messages and
-    files, and more while a reply grows. `room_tokens` are left for the reply. The draft pushes
-    `pushed_out_messages` out of the memory, `outside_messages` are out with it. If the draft can't
-    be sent at all, it is `excess_tokens` too long.
+    files, and more while a reply grows; the draft's files are among the second. `room_tokens` are
+    left for the reply. The draft pushes `pushed_out_messages` out of the memory, `outside_messages`
+    are out with it. If the draft can't be sent at all, it is `excess_tokens` too long.
+    `is_estimate`: no model has counted all of the draft's files.
     """
 
     used_tokens: int
@@ -128,6 +130,7 @@ class ContextUse:
     outside_messages: int = 0
     pushed_out_messages: int = 0
     excess_tokens: int = 0
+    is_estimate: bool = False
 
     @property
     def room_tokens(self) -> int:

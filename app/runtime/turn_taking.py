@@ -17,7 +17,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.conversation import Conversation, Message, MessageState, Role
+from app.core.conversation import Attachment, Conversation, Message, MessageState, Role
 from app.engine.protocol import Failed, Finished, MemoryFull
 from app.runtime import notices
 from app.runtime.answering import Answering
@@ -28,7 +28,9 @@ from app.runtime.model_loader import ModelLoader
 from app.runtime.prompting import Manner, asked_of
 from app.runtime.store_thread import StoreThread
 from app.runtime.turn_saving import TurnSaver
-from app.runtime.waiting_messages import WaitingMessages
+from app.runtime.waiting_messages import WaitingMessages, WrittenMessage
+
+Files = tuple[Attachment, ...]
 
 _AS_SET = Manner()
 _CAN_GO_ON = (MessageState.STOPPED, MessageState.CUT_OFF)
@@ -92,12 +94,12 @@ class TurnTaking(TurnFacts):
 
     # --- wishes ------------------------------------------------------------------------------
 
-    def send(self, text: str) -> None:
+    def send(self, text: str, files: Files = ()) -> None:
         """Put the user's message at the end of the shown branch and let the model answer."""
         text = text.strip()
-        if not text:
+        if not text and not files:
             return
-        waiting = self._waiting.add(self._shelf.shown_id, text)
+        waiting = self._waiting.add(self._shelf.shown_id, text, files)
         if not self._is_ready:
             self._shelf.set_waiting(waiting)
         self._go_on()
@@ -118,15 +120,16 @@ class TurnTaking(TurnFacts):
         if reply is not None and reply.parent_id is not None:
             self._do_next(partial(self._answer_again, reply))
 
-    def edit_message(self, message_id: int, text: str) -> None:
-        """Put another version beside the user's message `message_id`, and answer it."""
+    def edit_message(self, message_id: int, text: str, files: Files | None = None) -> None:
+        """Put another version beside the user's message, with its files unless others are given."""
         message, text = _find(self._shelf.shown.branch, message_id, Role.USER), text.strip()
-        if message is None or not text:
+        if message is None or not (text or files):
             return
+        written = WrittenMessage(text, message.attachments if files is None else files)
         is_first = self._is_ready and not self._edits_being_saved
         then = self._begin_reply if is_first else self._end_saving_edit
         owner_id, parent_id = message.conversation_id, message.parent_id
-        self._saver.add(owner_id, parent_id, text, self._loader.model_name, then)
+        self._saver.add(owner_id, parent_id, written, self._loader.model_name, then)
         if is_first:
             self._set_state(SessionState.READING)
         else:  # saved all the same: words never wait for a model or a reply
@@ -198,11 +201,11 @@ class TurnTaking(TurnFacts):
             self._send_first_waiting()
 
     def _send_first_waiting(self) -> None:
-        conversation_id, text = self._waiting.take_first()
-        self._shelf.forget_waiting(conversation_id)
+        owner_id, written = self._waiting.take_first()
+        self._shelf.forget_waiting(owner_id)
         self._show_queue()
         self._set_state(SessionState.READING)
-        self._saver.append(conversation_id, text, self._loader.model_name, self._begin_reply)
+        self._saver.append(owner_id, written, self._loader.model_name, self._begin_reply)
 
     def _end_saving_edit(self, asked_id: int, conversation: Conversation | None) -> None:
         self._edits_being_saved -= 1
@@ -216,7 +219,8 @@ class TurnTaking(TurnFacts):
     def _answer_text(self, owner_id: int, parent_id: int | None, text: str, how: Manner) -> None:
         self._set_state(SessionState.READING)
         self._manner = how
-        self._saver.add(owner_id, parent_id, text, self._loader.model_name, self._begin_reply)
+        written = WrittenMessage(text)
+        self._saver.add(owner_id, parent_id, written, self._loader.model_name, self._begin_reply)
 
     def _resume(self, reply: Message, manner: Manner) -> None:
         self._set_state(SessionState.READING)
@@ -302,7 +306,7 @@ class TurnTaking(TurnFacts):
             self.state_changed.emit(state)
 
     def _show_queue(self) -> None:
-        self.queued_changed.emit(self._waiting.text(self._shelf.shown_id))
+        self.queued_changed.emit(self._waiting.title(self._shelf.shown_id))
 
 
 def _find(branch: Sequence[Message], message_id: int, role: Role) -> Message | None:

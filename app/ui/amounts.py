@@ -27,6 +27,12 @@ def tokens_text(count: int) -> str:
     return "1 token" if count == 1 else f"{count_text(count)} tokens"
 
 
+def rough_count_text(count: int) -> str:
+    """An estimate's two leading figures: "2,300", "2,000,000"."""
+    step: int = 10 ** max(0, len(str(count)) - 2)
+    return count_text(round(count / step) * step)
+
+
 def messages_text(count: int) -> str:
     """ "1 message", "14 messages"."""
     return "1 message" if count == 1 else f"{count_text(count)} messages"

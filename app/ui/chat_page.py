@@ -63,7 +63,7 @@ class ChatPage(QWidget):
 
     def __init__(self, theme: Theme, clock: MarkClock) -> None:
         super().__init__()
-        self._theme = theme
+        self.theme = theme
         self.header = Header(theme)
         self.find_bar = FindBar(theme)
         self.notices = NoticeBar(theme)
@@ -90,7 +90,7 @@ class ChatPage(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def _lay_parts_out(self) -> None:
-        theme = self._theme
+        theme = self.theme
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -155,10 +155,10 @@ class ChatPage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Move the floating parts along; in a low window notices and draft give way."""
         super().resizeEvent(event)
-        is_low = self.height() < LOW_EM * self._theme.em
+        is_low = self.height() < LOW_EM * self.theme.em
         self.notices.set_compact(is_low)
         self.banner.set_compact(is_low)
-        line = self._theme.line_height(TypeRole.READING)
+        line = self.theme.line_height(TypeRole.READING)
         self.composer.set_most_lines(max(2, min(MOST_LINES, self.height() * 2 // 5 // line)))
         self._place_floating()
 
@@ -196,7 +196,7 @@ class ChatPage(QWidget):
             self.composer.draft.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _place_floating(self) -> None:
-        theme, stack = self._theme, self._stack.geometry()
+        theme, stack = self.theme, self._stack.geometry()
         bottom = stack.bottom() + 1
         fade = theme.px(FADE_HEIGHT)
         shows_transcript = self._stack.currentWidget() is self.transcript
@@ -207,18 +207,18 @@ class ChatPage(QWidget):
         self.place_toast()
 
     def _place_down(self) -> None:
-        column = column_in(self._theme, self.width(), is_narrow=False)
+        column = column_in(self.theme, self.width(), is_narrow=False)
         size = self.down.sizeHint()
         left = column.x + (column.width - size.width()) // 2
-        bottom = self._stack.geometry().bottom() + 1 - self._theme.gap(10)
+        bottom = self._stack.geometry().bottom() + 1 - self.theme.gap(10)
         self.down.setGeometry(left, bottom - size.height(), size.width(), size.height())
 
     def place_toast(self) -> None:
         """In the middle above the composer."""
-        column = column_in(self._theme, self.width(), is_narrow=False)
+        column = column_in(self.theme, self.width(), is_narrow=False)
         size = self.toast.sizeHint()
         bottom = self._stack.geometry().bottom() + 1
         self.toast.move(
             column.x + (column.width - size.width()) // 2,
-            bottom - size.height() - self._theme.gap(10),
+            bottom - size.height() - self.theme.gap(10),
         )

@@ -5,33 +5,38 @@ Knows nothing of the session; says what is wished by signals.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from collections.abc import Callable
 
-from app.ui.amounts import speed_text, tokens_text
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy
+
+from app.runtime.draft_files import DraftFile
+from app.ui.amounts import rough_count_text, speed_text, tokens_text
+from app.ui.attachment_row import AttachmentRow
+from app.ui.composer_box import ComposerBox
+from app.ui.composer_foot import ComposerFoot
 from app.ui.draft_edit import DraftEdit
-from app.ui.draft_figure import DraftFigure
 from app.ui.editing_line import EditingLine
 from app.ui.mark import MarkClock
-from app.ui.send_button import SendButton
-from app.ui.style_button import StyleButton
 from app.ui.theme import Theme
 
 
-class Composer(QWidget):
+class Composer(ComposerBox):
     """The box at the window's foot.
 
     Signals:
-        send_requested(str): a message; the composer is empty afterwards.
-        edit_finished(int, str): the message that was changed, and its new text.
-        stop_requested, last_message_requested: wishes of the keys.
+        send_requested(str, object): a message and the tuple of its `Attachment`s; the composer is
+            empty afterwards.
+        edit_finished(int, str, object): the message that was changed, its new text and files.
+        edit_left, stop_requested, last_message_requested: wishes of the keys.
         draft_changed(str): what is to be kept if this chat is left now; told at each letter.
         style_chosen(str): a preset of the replies.
     """
 
-    send_requested = Signal(str)
-    edit_finished = Signal(int, str)
+    send_requested = Signal(str, object)
+    edit_finished = Signal(int, str, object)
+    edit_left = Signal()
     stop_requested = Signal()
     left = Signal()
     last_message_requested = Signal()
@@ -39,19 +44,18 @@ class Composer(QWidget):
     style_chosen = Signal(str)
 
     def __init__(self, theme: Theme, clock: MarkClock) -> None:
-        super().__init__()
-        self._theme = theme
+        super().__init__(theme)
+        self.may_send: Callable[[], bool] = lambda: True
         self._edited_id: int | None = None
-        self._edited_text = ""
-        self._put_aside = ""
+        self._edited_text = self._put_aside = ""
         self._is_silent = False
         self.draft = DraftEdit(theme)
         self._editing = EditingLine(theme)
         self._editing.hide()
-        self._style = StyleButton(theme)
-        self.figure = DraftFigure(theme, clock)
-        self.send_button = SendButton(theme)
-        for part in self._parts():
+        self.files = AttachmentRow(theme)
+        self.foot = ComposerFoot(theme, clock)
+        self.figure, self.send_button = self.foot.figure, self.foot.send_button
+        for part in (self._editing, self.files, self.draft, self.foot):
             part.setParent(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._connect()
@@ -76,8 +80,8 @@ class Composer(QWidget):
 
     def set_style(self, name: str, names: tuple[str, ...] = ()) -> None:
         """The style in force, "" for own values, and all there are."""
-        self._style.set_styles(names)
-        self._style.show_style(name)
+        self.foot.style_button.set_styles(names)
+        self.foot.style_button.show_style(name)
         self._lay_out()
 
     def show_reply(self, is_under_way: bool) -> None:
@@ -90,19 +94,25 @@ class Composer(QWidget):
     def show_speed(self, tokens_per_second: float) -> None:
         """How fast the reply grows."""
         if self.send_button.stops:
-            self._say(speed_text(tokens_per_second, 0))
+            self.say(speed_text(tokens_per_second, 0))
 
-    def show_draft_tokens(self, tokens: int, warning: str = "") -> None:
+    def show_draft_tokens(self, tokens: int, warning: str = "", *, is_about: bool = False) -> None:
         """What the draft takes; the warning says what it pushes out of the memory."""
         if not self.send_button.stops:
-            text = tokens_text(tokens) if tokens and self.text().strip() else ""
-            self._say(f"{text}: {warning}" if warning else text, "warn" if warning else "text2")
+            words = f"about {rough_count_text(tokens)} tokens" if is_about else tokens_text(tokens)
+            text = words if tokens and self._has_content() else ""
+            self.say(f"{text}: {warning}" if warning else text, "warn" if warning else "text2")
 
     def show_draft(self, text: str) -> None:
         """Another chat's draft."""
         self._leave_editing()
         if text != self.text():
             self._put_text(text)
+
+    def show_files(self, files: tuple[DraftFile, ...]) -> None:
+        """The files that go with what is written."""
+        self.files.show_files(files)
+        self._take_text()
 
     def edit_message(self, message_id: int, text: str) -> None:
         """Change a message that was sent; what was being written is put aside."""
@@ -127,65 +137,57 @@ class Composer(QWidget):
 
     def sizeHint(self) -> QSize:
         """As high as the draft's lines."""
-        theme = self._theme
-        height = theme.gap(12) + self._editing_height() + self.draft.height_wanted()
-        return QSize(40 * theme.em, height + theme.gap(5) + theme.px(34) + theme.gap(8))
+        theme = self.theme
+        height = self._editing_height() + self._files_height() + self.draft.height_wanted()
+        return QSize(
+            40 * theme.em, theme.gap(12) + height + theme.gap(5) + theme.px(34) + theme.gap(8)
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Place the parts."""
         super().resizeEvent(event)
         self._lay_out()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint the box."""
-        theme = self._theme
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        focused = self.draft.hasFocus()
-        painter.setPen(QPen(theme.colour("accent" if focused else "control"), 1))
-        painter.setBrush(theme.colour("raised"))
-        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.drawRoundedRect(rect, theme.px(16), theme.px(16))
+    def is_written_in(self) -> bool:
+        """Whether the draft has the focus."""
+        return self.draft.hasFocus()
 
     def mousePressEvent(self, _event: QMouseEvent) -> None:
         """Anywhere in the box is the draft."""
         self.draft.setFocus(Qt.FocusReason.MouseFocusReason)
 
-    def _parts(self) -> tuple[QWidget, ...]:
-        return (self._editing, self.draft, self._style, self.figure, self.send_button)
-
     def _editing_height(self) -> int:
-        return self._theme.px(28) + self._theme.gap(4) if self.is_editing else 0
+        return self.theme.px(28) + self.theme.gap(4) if self.is_editing else 0
+
+    def _files_height(self) -> int:
+        wanted = self.files.height_wanted(self.width() - 2 * self.theme.gap(14))
+        return wanted + self.theme.gap(10) if wanted else 0
 
     @Slot()
     def _lay_out(self) -> None:
-        theme, width = self._theme, self.width()
+        theme, width = self.theme, self.width()
         side, bottom = theme.gap(17), self.height() - theme.gap(8)
         self._editing.setVisible(self.is_editing)
         row = self._editing.sizeHint().height()
         self._editing.setGeometry(side, theme.gap(9), width - side - theme.gap(10), row)
         top = theme.gap(12) + self._editing_height()
+        files, margin = self._files_height(), theme.gap(14)
+        self.files.setVisible(bool(files))
+        self.files.setGeometry(margin, top, width - 2 * margin, max(0, files - theme.gap(10)))
+        top += files
         self.draft.setGeometry(side, top, width - 2 * side, self.draft.height_wanted())
-        middle = bottom - theme.px(34) // 2
-        send = theme.px(34)
-        right = width - theme.gap(8) - send
-        self.send_button.setGeometry(right, bottom - send, send, send)
-        style = self._style.sizeHint()
-        left = side - theme.gap(10)
-        self._style.setGeometry(left, middle - style.height() // 2, style.width(), style.height())
-        left += style.width() + theme.gap(4)
-        right -= theme.gap(13)
-        hint = self.figure.sizeHint()
-        shown = max(0, min(hint.width(), right - left))
-        self.figure.setGeometry(right - shown, middle - hint.height() // 2, shown, hint.height())
+        left, height = side - theme.gap(9), self.foot.sizeHint().height()
+        self.foot.setGeometry(left, bottom - height, width - theme.gap(8) - left, height)
+        self.foot.lay_out()
         self.updateGeometry()
         self.update()
 
     # --- what is done ------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        self._theme.changed.connect(self._lay_out)
-        self._style.style_chosen.connect(self.style_chosen)
+        self.theme.changed.connect(self._lay_out)
+        self.files.emptied.connect(self.draft.setFocus)
+        self.foot.style_button.style_chosen.connect(self.style_chosen)
         self._editing.left.connect(self.leave_editing)
         self.send_button.clicked.connect(self._take_button)
         self.draft.send_requested.connect(self._send)
@@ -196,17 +198,20 @@ class Composer(QWidget):
         self.draft.textChanged.connect(self._tell_draft)
         self.draft.focus_changed.connect(self.update)
 
-    def _say(self, text: str, colour: str = "text2") -> None:
+    def say(self, text: str, colour: str = "text2") -> None:
+        """A figure, or a few words, beside the round button."""
         self.figure.say(text, colour)
         self._lay_out()
 
     @Slot()
     def _take_text(self) -> None:
-        has_text = bool(self.text().strip())
-        self.send_button.setEnabled(has_text or self.send_button.stops)
-        if not has_text and not self.send_button.stops:
+        self.send_button.setEnabled(self._has_content() or self.send_button.stops)
+        if not self.send_button.isEnabled():
             self.figure.say("")
         self._lay_out()
+
+    def _has_content(self) -> bool:
+        return bool(self.text().strip() or self.files.files)
 
     @Slot()
     def _tell_draft(self) -> None:
@@ -235,16 +240,15 @@ class Composer(QWidget):
 
     @Slot()
     def _send(self) -> None:
-        text = self.text().strip()
-        if not text:
+        if not self._has_content() or not self.may_send():
             return
-        edited = self._edited_id
+        edited, text, files = self._edited_id, self.text().strip(), self.files.attachments()
         if edited is not None:
             self.leave_editing()
-            self.edit_finished.emit(edited, text)
+            self.edit_finished.emit(edited, text, files)
             return
         self._put_text("")
-        self.send_requested.emit(text)
+        self.send_requested.emit(text, files)
 
     @Slot()
     def _take_escape(self) -> None:
@@ -262,7 +266,9 @@ class Composer(QWidget):
             self.draft.set_text(text)
 
     def _leave_editing(self) -> None:
+        was_editing = self.is_editing
         self._edited_id = None
-        self._edited_text = ""
-        self._put_aside = ""
+        self._edited_text = self._put_aside = ""
         self._lay_out()
+        if was_editing:
+            self.edit_left.emit()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QMimeData, Qt, Signal, Slot
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QDragEnterEvent,
     QFocusEvent,
     QKeyEvent,
     QKeySequence,
@@ -17,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QTextEdit
 
+from app.ui.file_drop import local_files
 from app.ui.popup_menu import let_corners_through
 from app.ui.theme import Theme, TypeRole
 
@@ -31,6 +33,8 @@ class DraftEdit(QTextEdit):
         left: Escape.
         last_message_requested: Up, while there is no text.
         height_changed: another number of lines.
+        files_pasted(object): list of paths.
+        picture_pasted: a picture, which is no text.
         focus_changed: it has the focus, or has it no more.
     """
 
@@ -38,6 +42,8 @@ class DraftEdit(QTextEdit):
     left = Signal()
     last_message_requested = Signal()
     height_changed = Signal()
+    files_pasted = Signal(object)
+    picture_pasted = Signal()
     focus_changed = Signal()
 
     def __init__(self, theme: Theme) -> None:
@@ -128,9 +134,25 @@ class DraftEdit(QTextEdit):
         let_corners_through(menu)
         menu.popup(event.globalPos())
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Files can be pasted, too."""
+        return source.hasText() or bool(local_files(source))
+
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Text only."""
-        self.insertPlainText(source.text())
+        """Text only; files are attached."""
+        if files := local_files(source):
+            self.files_pasted.emit(files)
+        elif source.hasImage() and not source.hasText():
+            self.picture_pasted.emit()
+        else:
+            self.insertPlainText(source.text())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files are for the whole page."""
+        if local_files(event.mimeData()):
+            event.ignore()
+        else:
+            super().dragEnterEvent(event)
 
     def _take_enter(self, event: QKeyEvent) -> None:
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

@@ -36,6 +36,7 @@ class Deed(Enum):
     LARGER_TEXT = auto()
     SMALLER_TEXT = auto()
     USUAL_TEXT = auto()
+    ATTACH = auto()
     KEYS = auto()
     COPY_MESSAGE = auto()
     EDIT_MESSAGE = auto()
@@ -79,6 +80,7 @@ WINDOW_KEYS = (
     WindowKey(Deed.PREVIOUS_MESSAGE, ("Alt+Up",), "Previous message", ("Meta+Alt+Up",)),
     WindowKey(Deed.NEXT_MESSAGE, ("Alt+Down",), "Next message", ("Meta+Alt+Down",)),
     WindowKey(Deed.COPY_CODE, ("Ctrl+Shift+C",), "Copy the last block of code"),
+    WindowKey(Deed.ATTACH, ("Ctrl+O",), "Attach files"),
     WindowKey(Deed.SHOW_MODELS, ("Ctrl+Shift+M",), "List of models"),
     WindowKey(Deed.NEXT_AREA, ("F6",), "Next part of the window"),
     WindowKey(Deed.PREVIOUS_AREA, ("Shift+F6",), "Previous part of the window"),
@@ -105,7 +107,8 @@ OTHER_KEYS = (
     ("Esc", "Stop the reply, close, or back to the text"),
     ("Up in an empty message", "Change the last message"),
     ("Shift+Up, Shift+Down on a message", "Select whole messages"),
-    ("Left, Right on a message", "Its links and buttons"),
+    ("Left, Right on a message", "Its files, links and buttons"),
+    ("Enter, Del on an attached file", "Show its text, take it away"),
     ("Del on a chat", "Move it to the bin"),
 )
 """Keys that parts of the window take themselves; they can't be changed."""

@@ -34,6 +34,7 @@ from app.core.settings import (
 )
 from app.runtime.chat_session import ChatSession
 from app.runtime.facts import Notice, NoticeKind
+from app.ui.attachment_wishes import AttachmentWishes
 from app.ui.chat_page import ChatPage
 from app.ui.child_windows import ChildWindows
 from app.ui.get_mixtral import GetMixtralPage
@@ -76,6 +77,7 @@ class MainWindow(WindowFrame):
         self.wishes = SessionWishes(session, settings, self.page, self.sidebar, self.binding)
         self.shortcuts = Shortcuts(settings)
         self.windows = ChildWindows(self)
+        self.attachments = AttachmentWishes(session, self.page, self)
         self._keys = WindowKeys(self, self.shortcuts)
         self._is_leaving = False
         self._must_leave = False

@@ -43,6 +43,7 @@ class MessageView(QWidget):
     Signals:
         copy_requested, edit_requested, again_requested, continue_requested(int): the message's id.
         version_requested(int, int): the message's id, and -1 or +1.
+        attachment_requested(object): the `Attachment` whose text is wanted.
         link_activated(str): an address that the model wrote.
         height_changed: to be laid out anew.
         focused(int): the message's id.
@@ -55,6 +56,7 @@ class MessageView(QWidget):
     again_requested = Signal(int)
     continue_requested = Signal(int)
     version_requested = Signal(int, int)
+    attachment_requested = Signal(object)
     link_activated = Signal(str)
     height_changed = Signal()
     focused = Signal(int)

@@ -27,6 +27,7 @@ ACTION_NAMES = {
     NoticeAction.LOAD_AGAIN: "Load again",
     NoticeAction.DETAILS: "Details",
     NoticeAction.SHOW_FOLDER: "Show",
+    NoticeAction.CUT_FILE: "Cut to fit",
     NoticeAction.UNDO_DELETE: "Undo",
     NoticeAction.DROP_OLDEST: "Drop the oldest",
     NoticeAction.SUMMARISE_OLDEST: "Summarise",

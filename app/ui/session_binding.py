@@ -182,7 +182,7 @@ class SessionBinding(QObject):
             warning = "the oldest message makes room"
         if use.excess_tokens:
             warning = "too long for the model’s memory"
-        self._page.composer.show_draft_tokens(use.draft_tokens, warning)
+        self._page.composer.show_draft_tokens(use.draft_tokens, warning, is_about=use.is_estimate)
 
     @Slot(object)
     def _take_notice(self, notice: Notice) -> None:

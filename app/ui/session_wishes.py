@@ -101,6 +101,7 @@ class SessionWishes(QObject):
         for message in self._page.transcript.messages:
             if message.message_id == message_id:
                 self._page.composer.edit_message(message_id, message.text)
+                self._session.attaching.begin_edit(message.attachments)
 
     @Slot(object)
     def _act(self, notice: Notice) -> None:

@@ -32,6 +32,7 @@ _PASSED_ON = (
     "again_requested",
     "continue_requested",
     "version_requested",
+    "attachment_requested",
     "link_activated",
 )
 
@@ -52,6 +53,7 @@ class TranscriptRows(VirtualRows):
     again_requested = Signal(int)
     continue_requested = Signal(int)
     version_requested = Signal(int, int)
+    attachment_requested = Signal(object)
     link_activated = Signal(str)
     notice_action_requested = Signal(object)
     notice_details_requested = Signal(object)

@@ -73,6 +73,7 @@ class WindowKeys(QObject):
             Deed.LARGER_TEXT: lambda: self._step_text(TEXT_STEP),
             Deed.SMALLER_TEXT: lambda: self._step_text(-TEXT_STEP),
             Deed.USUAL_TEXT: lambda: window.set_text_size(TEXT_SIZE_PERCENT.default),
+            Deed.ATTACH: self._attach,
             Deed.KEYS: window.windows.show_keys,
         }
 
@@ -80,6 +81,10 @@ class WindowKeys(QObject):
         self._window.show_sidebar()
         self._window.sidebar.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self._window.sidebar.filter.selectAll()
+
+    def _attach(self) -> None:
+        self._window.show_chat()
+        self._window.attachments.choose_files()
 
     def _answer_again(self) -> None:
         """The reply that has the focus, else the last one."""

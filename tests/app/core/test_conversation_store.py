@@ -6,6 +6,7 @@ import itertools
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.chats_file import MIGRATIONS, ChatsFileError, Refusal
-from app.core.conversation import Conversation, Message, MessageState, ReplyFigures, Role
-from app.core.conversation_store import ConversationStore, Draft
-from app.core.message_rows import clean_text, pack_token_ids, unpack_token_ids
+from app.core.conversation import (
+    Attachment,
+    Conversation,
+    Message,
+    MessageState,
+    ReplyFigures,
+    Role,
+)
+from app.core.conversation_store import ConversationStore
+from app.core.message_rows import Draft, clean_text, pack_token_ids, unpack_token_ids
 
 FIGURES = ReplyFigures(12, 4, 3, 0.5, 0.25, 2**32 - 1)
 
@@ -391,3 +399,88 @@ def test_unknown_packing_is_refused() -> None:
 def test_halves_of_surrogate_pairs_are_mended() -> None:
     """A database takes no lone surrogates; a pair in two halves is one character."""
     assert clean_text("a\ud83d\ude42b\ud83dc") == "a🙂b\ufffdc"
+
+
+class TestWhatGoesWithAChat:
+    """Files of messages and drafts, a chat's own settings, summaries."""
+
+    FILES = (Attachment("notes.txt", "Öl, 東京\n", 12), Attachment("b.md", "`", 0, is_cut=True))
+
+    def test_files_stay_with_their_message(self, store: ConversationStore, path: Path) -> None:
+        """Also for who opens the file anew."""
+        begun = store.begin_turn(0, None, "Read these", "demo", self.FILES)
+        store.close()
+        again = ConversationStore.open(path)
+        user, reply = load(again, begun.conversation_id).branch
+        again.close()
+
+        assert (user.attachments, reply.attachments) == (self.FILES, ())
+
+    def test_a_draft_keeps_its_files_until_it_is_sent(self, store: ConversationStore) -> None:
+        """Those of another draft stay."""
+        draft = Draft("Read these", "", self.FILES)
+        store.save_draft(0, draft)
+        assert store.load_draft(0) == draft
+        begun = store.begin_turn(0, None, "Read these", "demo", self.FILES)
+        assert store.load_draft(begun.conversation_id) == Draft()
+
+        other = Draft("Later", "Waits", self.FILES, self.FILES[:1])
+        store.save_draft(0, other)
+        begun = store.begin_turn(0, None, "Waits", "demo")
+        assert store.load_draft(begun.conversation_id) == Draft("Later", "", self.FILES)
+
+    def test_options_are_the_chats_own(self, store: ConversationStore) -> None:
+        """And none are none."""
+        first, second = add_turn(store, "One", "1"), add_turn(store, "Two", "2")
+        chat_id = first.summary.conversation_id
+        options = {"temperature": 0.1, "stop_strings": ["User:"], "of a newer Octet": None}
+        store.save_options(chat_id, options)
+        assert load(store, chat_id).options == options
+        assert load(store, second.summary.conversation_id).options == {}
+        store.save_options(chat_id, {})
+        assert load(store, chat_id).options == {}
+
+    def test_options_that_cannot_be_read_hide_no_chat(self, store: ConversationStore) -> None:
+        """The general settings hold then."""
+        chat = add_turn(store, "One", "1")
+        store.connection.execute("UPDATE conversation SET options = '{half'")
+        assert load(store, chat.summary.conversation_id).options == {}
+
+    def test_a_summary_belongs_to_its_message(self, store: ConversationStore) -> None:
+        """An empty one is one, too: all up to there is left out."""
+        chat = add_turn(store, "One", "1")
+        chat_id, (user, reply) = chat.summary.conversation_id, chat.branch
+        store.save_summary(chat_id, reply.message_id, "They greeted.")
+        store.save_summary(chat_id, user.message_id, "")
+        store.save_summary(chat_id + 1, user.message_id, "of another chat")
+        summaries = {user.message_id: "", reply.message_id: "They greeted."}
+        assert load(store, chat_id).summaries == summaries
+
+    def test_files_that_are_none_are_damage(self, store: ConversationStore) -> None:
+        """Said as such, and no defect of the program."""
+        chat = add_turn(store, "One", "1")
+        store.connection.execute("UPDATE message SET attachments = '[3]'")
+        with pytest.raises(ChatsFileError) as caught:
+            load(store, chat.summary.conversation_id)
+        assert caught.value.refusal is Refusal.DAMAGED
+
+
+def test_a_file_of_the_first_octet_is_migrated(path: Path) -> None:
+    """With every word, and without files, options and summaries."""
+    with closing(sqlite3.connect(path)) as first:
+        first.executescript(MIGRATIONS[0])
+        first.executescript(
+            "PRAGMA user_version = 1;"
+            "INSERT INTO conversation (title, created_at, changed_at, selected_root_id)"
+            " VALUES ('Old', 1, 2, 1);"
+            "INSERT INTO message (conversation_id, role, text, state, created_at)"
+            " VALUES (1, 'user', 'Hello', 'complete', 1);"
+            "INSERT INTO draft VALUES (1, 'written', 'waiting');"
+        )
+    store = ConversationStore.open(path)
+    chat, draft = load(store, 1), store.load_draft(1)
+    store.close()
+
+    assert [(m.text, m.attachments) for m in chat.branch] == [("Hello", ())]
+    assert (chat.summary.title, chat.options, chat.summaries) == ("Old", {}, {})
+    assert draft == Draft("written", "waiting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,3 +19,5 @@ def house(qtbot: QtBot, tmp_path: Path) -> Iterator[House]:
     yield house
     for session in house.sessions:
         session.close()
+    house.sessions.clear()
+    gc.collect()  # else another test's thread may free this one's timers, which Qt forbids

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytestqt.qtbot import QtBot
 
-from app.core.conversation import Conversation, Message
+from app.core.conversation import Message
 from app.core.conversation_store import ConversationStore
 from app.core.paths import DataFolder, open_data_folder
 from app.core.settings import Settings
@@ -61,32 +60,6 @@ class Recorder:
         """The facts of one name; their only argument, or all of them as a tuple."""
         found = [arguments for name, arguments in self.facts if name == wanted]
         return [found_one[0] if len(found_one) == 1 else found_one for found_one in found]
-
-
-class SummaryKeepingStore(ConversationStore):
-    """A store that keeps summaries, as long as it is open."""
-
-    def save_summary(self, conversation_id: int, message_id: int, text: str) -> None:
-        """Keep it, in place of the one up to the same message."""
-        self._kept().setdefault(conversation_id, {})[message_id] = text
-
-    def load_conversation(self, conversation_id: int) -> Conversation | None:
-        """With its summaries."""
-        return self._with_summaries(super().load_conversation(conversation_id))
-
-    def load_branch(self, conversation_id: int, message_id: int) -> Conversation | None:
-        """With its summaries."""
-        return self._with_summaries(super().load_branch(conversation_id, message_id))
-
-    def _kept(self) -> dict[int, dict[int, str]]:
-        kept: dict[int, dict[int, str]] = self.__dict__.setdefault("kept", {})
-        return kept
-
-    def _with_summaries(self, found: Conversation | None) -> Conversation | None:
-        if found is None:
-            return None
-        summaries = self._kept().get(found.summary.conversation_id, {})
-        return replace(found, summaries=dict(summaries))
 
 
 class House:

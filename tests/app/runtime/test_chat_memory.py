@@ -9,7 +9,7 @@ from app.core.conversation import MessageState, Summary
 from app.engine.protocol import CountPrompt, EarlierCut, Generate, Stop, Summarise, WhenFull
 from app.runtime import notices
 from app.runtime.chat_session import ChatSession, NoticeAction, SessionState
-from tests.app.runtime.house import House, Recorder, SummaryKeepingStore
+from tests.app.runtime.house import House, Recorder
 
 S = SessionState
 
@@ -17,7 +17,6 @@ S = SessionState
 @pytest.fixture
 def full(house: House) -> tuple[House, ChatSession, Recorder]:
     """A chat of one exchange, in an engine that has no room for a second one."""
-    house.open_store = SummaryKeepingStore.open
     session, facts = house.open_ready()
     house.engines.last.full_after_messages = 2
     house.send(session, "First question")

@@ -12,7 +12,7 @@ from app.engine.client import EngineClient
 from app.engine.protocol import PlanChosen
 from app.runtime import notices
 from app.runtime.chat_session import SessionState
-from tests.app.runtime.house import House, SummaryKeepingStore
+from tests.app.runtime.house import House
 from tests.doomed_engines import DoomedEngines
 
 S = SessionState
@@ -105,7 +105,6 @@ def _is_there(process_id: int) -> bool:
 def test_real_engine_summarises_when_its_memory_is_full(house: House, toy_model: Path) -> None:
     """The chat goes on, with the summary in the place of what left the memory."""
     house.engines.start = EngineClient.start  # type: ignore[method-assign,assignment]
-    house.open_store = SummaryKeepingStore.open
     session, facts = house.open()
     session._settings.set(rows.CONTEXT_TOKENS, 512)
     session._settings.set(rows.MAX_TOKENS, 16)

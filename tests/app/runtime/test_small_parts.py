@@ -13,7 +13,7 @@ from app.engine.recovery import Setback
 from app.runtime import notices
 from app.runtime.facts import Notice, NoticeAction
 from app.runtime.progress_clock import ProgressClock
-from app.runtime.waiting_messages import WaitingMessages
+from app.runtime.waiting_messages import WaitingMessages, WrittenMessage
 
 FOLDER = Path("/data")
 
@@ -122,8 +122,11 @@ def test_messages_wait_in_the_order_of_their_chats() -> None:
     waiting.add(3, "other")
     waiting.add(5, "two")
 
-    assert waiting.text(5) == "one\n\ntwo"
-    assert [waiting.take_first(), waiting.take_first()] == [(5, "one\n\ntwo"), (3, "other")]
-    assert (bool(waiting), waiting.text(5)) == (False, "")
+    assert waiting.title(5) == "one\n\ntwo"
+    assert [waiting.take_first(), waiting.take_first()] == [
+        (5, WrittenMessage("one\n\ntwo")),
+        (3, WrittenMessage("other")),
+    ]
+    assert (bool(waiting), waiting.title(5)) == (False, "")
     with pytest.raises(KeyError):
         waiting.take_first()

@@ -63,7 +63,7 @@ def test_a_style_of_its_own(
 ) -> None:
     """The composer shows and changes it from then on; the general one stays."""
     part(chat_window, rows.STYLE, Segmented)._segments["Precise"].click()
-    shown = window.page.composer._style.text()
+    shown = window.page.composer.foot.style_button.text()
     window.page.composer.style_chosen.emit("Creative")
     chosen = session.chat_settings.shown.get(rows.TEMPERATURE)
     chat_window.list.row(rows.STYLE).reset.click()
@@ -71,7 +71,7 @@ def test_a_style_of_its_own(
     assert (shown, chosen) == ("Precise", 1.0)
     assert settings.get(rows.TEMPERATURE) == 0.7
     assert session.chat_settings.options == {}
-    assert window.page.composer._style.text() == "Balanced"
+    assert window.page.composer.foot.style_button.text() == "Balanced"
 
 
 def test_all_as_in_the_settings(chat_window: ChatSettingsWindow, session: ScriptedSession) -> None:

@@ -39,7 +39,7 @@ def test_enter_sends_and_empties(composer: Composer, qtbot: QtBot) -> None:
     QTest.keyClicks(composer.draft, "  Hello ")
     with qtbot.waitSignal(composer.send_requested) as blocker:
         press(composer, Qt.Key.Key_Return)
-    assert blocker.args == ["Hello"]
+    assert blocker.args == ["Hello", ()]
     assert composer.text() == ""
 
 
@@ -51,7 +51,7 @@ def test_shift_enter_breaks_the_line(composer: Composer, qtbot: QtBot) -> None:
         press(composer, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     QTest.keyClicks(composer.draft, "two")
     assert composer.text() == "one\ntwo"
-    line = composer._theme.line_height(TypeRole.READING)
+    line = composer.theme.line_height(TypeRole.READING)
     assert composer.sizeHint().height() - before == pytest.approx(line, abs=2)
 
 
@@ -100,7 +100,7 @@ def test_a_changed_message_is_sent_as_its_new_version(composer: Composer, qtbot:
     QTest.keyClicks(composer.draft, " and new")
     with qtbot.waitSignal(composer.edit_finished) as blocker:
         press(composer, Qt.Key.Key_Return)
-    assert blocker.args == [7, "old and new"]
+    assert blocker.args == [7, "old and new", ()]
     assert composer.text() == "a draft"
 
 

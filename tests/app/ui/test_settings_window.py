@@ -125,7 +125,7 @@ def test_the_style_is_the_composers_too(
     """Chosen in one place, shown in both."""
     part(settings_window, rows.STYLE, Segmented)._segments["Precise"].click()
     assert Presets(settings).name_in_force() == "Precise"
-    assert window.page.composer._style.text() == "Precise"
+    assert window.page.composer.foot.style_button.text() == "Precise"
 
 
 def test_a_text_is_taken_at_the_latest_when_the_window_closes(
@@ -340,8 +340,8 @@ class TestStyles:
         choice.begin_new()
         self.name(choice, "Dry")
         assert Presets(settings).name_in_force() == "Dry"
-        assert window.page.composer._style.text() == "Dry"
-        assert window.page.composer._style._names[-1] == "Dry"
+        assert window.page.composer.foot.style_button.text() == "Dry"
+        assert window.page.composer.foot.style_button._names[-1] == "Dry"
         assert not choice.line.isVisible()
 
     def test_a_bad_name_is_refused_in_words(self, choice: StyleChoice, settings: Settings) -> None:
