@@ -22,6 +22,7 @@ from app.core.settings import LANGUAGE, TEXT_SIZE_PERCENT, THEME, Settings
 from app.engine.client import EngineClient
 from app.runtime import notices
 from app.runtime.chat_session import ChatSession
+from app.runtime.daily_backup import DailyBackup
 from app.runtime.engine_thread import EngineThread
 from app.runtime.store_thread import StoreThread
 from app.ui.application_look import ApplicationLook
@@ -53,9 +54,12 @@ def open_window(data_dir_option: Path | None, model: Path | None, *, is_offline:
     ending = _EndingSignals(window)
     window.show()
     session.start(str(model.absolute()) if model else "")
+    backup = DailyBackup(folder.chats)
+    backup.start()
     try:
         return application.exec()
     finally:
+        backup.close()
         session.close()
         ending.close()
         reporter.close()

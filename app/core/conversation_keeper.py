@@ -11,11 +11,13 @@ import contextlib
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from app.core.chats_backup import list_backups
 from app.core.chats_file import (
     ChatsFileError,
     Refusal,
@@ -54,10 +56,14 @@ class SavingResumed:
 
 @dataclass(frozen=True, slots=True)
 class ChatsRestored:
-    """The file was damaged: `restored_count` chats were read from it; it is kept as `kept_as`."""
+    """The file was damaged: `restored_count` chats are there again; it is kept as `kept_as`.
+
+    `copied_count` of them could only be had from the daily copies, as they were then.
+    """
 
     restored_count: int
     kept_as: Path
+    copied_count: int = 0
 
 
 News = SavingFailed | SavingResumed | ChatsRestored
@@ -194,8 +200,9 @@ class ConversationKeeper:
         """Put the damaged file aside and go on with a new one. False if the disk refuses that."""
         damaged = self._disk or ConversationStore.open_as_it_is(self._path)
         self._disk = None
-        restored_count = _salvage(damaged, memory)
+        restored_count = _salvage(damaged, memory, memory.changed_ids)
         damaged.close()
+        copied_count = _fill_from_backups(self._path, memory)
         try:
             kept_as = _put_aside(self._path)
             self._disk = self._open_disk()
@@ -204,7 +211,7 @@ class ConversationKeeper:
             return False
         memory.close()
         self._memory = self._refusal = None
-        self._tell(ChatsRestored(restored_count, kept_as))
+        self._tell(ChatsRestored(restored_count + copied_count, kept_as, copied_count))
         return True
 
 
@@ -261,18 +268,32 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
     )
 
 
-def _salvage(damaged: ConversationStore, memory: ConversationStore) -> int:
-    """Copy each conversation that can still be read and isn't newer in memory; their number."""
-    count = 0
+def _salvage(
+    source: ConversationStore, memory: ConversationStore, left_out: Collection[int]
+) -> int:
+    """Copy each conversation that can be read, but for those `left_out`; their number."""
+    count, left_out = 0, set(left_out)
     with contextlib.suppress(*_UNREADABLE):
-        for conversation_id in list_all_ids(damaged):
+        for conversation_id in list_all_ids(source):
             with contextlib.suppress(*_UNREADABLE):
-                if conversation_id not in memory.changed_ids:
-                    copy_chats(damaged, memory, [conversation_id])
+                if conversation_id not in left_out:
+                    copy_chats(source, memory, [conversation_id])
                     count += conversation_id > 0
     with explained(memory.path), transaction(memory.connection):
         for mend in _MENDS:
             memory.connection.execute(mend)
+    return count
+
+
+def _fill_from_backups(path: Path, memory: ConversationStore) -> int:
+    """Take what is missing from the daily copies, the newest first; the number of chats."""
+    count = 0
+    for backup in list_backups(path):
+        with (
+            contextlib.suppress(*_UNREADABLE),
+            closing(ConversationStore.open_as_it_is(backup)) as copy,
+        ):
+            count += _salvage(copy, memory, list_all_ids(memory))
     return count
 
 

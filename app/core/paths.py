@@ -81,7 +81,7 @@ def open_data_folder(root: Path) -> DataFolder:
     folder = DataFolder(root)
     try:
         for path in (folder.root, folder.models, folder.logs):
-            _make_private_folder(path)
+            make_private_folder(path)
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
@@ -148,7 +148,8 @@ def _resource_folders() -> list[Path]:
     return [beside_packages / "resources", *(root / _WHEEL_RESOURCES for root in roots)]
 
 
-def _make_private_folder(path: Path) -> None:
+def make_private_folder(path: Path) -> None:
+    """Make sure that there is a folder at `path`; a new one is private. Raises OSError."""
     if not path.is_dir():
         path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         path.chmod(FOLDER_MODE)

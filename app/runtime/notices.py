@@ -43,10 +43,15 @@ def chats_restored(news: ChatsRestored) -> Notice:
     """The file of the chats was damaged and has been replaced."""
     count = news.restored_count
     restored = "No chat" if count == 0 else "1 chat" if count == 1 else f"{count:,} chats"
+    copied = ""
+    if news.copied_count:
+        chats = "1 of them is" if news.copied_count == 1 else f"{news.copied_count:,} of them are"
+        copied = f" {chats} as the last daily copy had it."
+    kept = f"The damaged file is kept as {news.kept_as.name}."
     return Notice(
         NoticeKind.ERROR,
         "The saved chats were damaged.",
-        f"{restored} could be restored. The damaged file is kept as {news.kept_as.name}.",
+        f"{restored} could be restored.{copied} {kept}",
         NoticeAction.SHOW_FOLDER,
         str(news.kept_as.parent),
         SAVING,
