@@ -18,6 +18,7 @@ from app.engine.protocol import LoadedModel
 from app.runtime import notices
 from app.runtime.answering import Answering
 from app.runtime.attaching import Attaching
+from app.runtime.chat_forks import ChatForks
 from app.runtime.chat_memory import ChatMemory
 from app.runtime.chat_settings import ChatSettings
 from app.runtime.chat_shelf import ChatShelf
@@ -103,6 +104,7 @@ class ChatSession(SessionFacts):
             self._answering,
             self._turns,
         )
+        self.forks = ChatForks(store, self._shelf)
         self.texts = TextContinuing(self._shelf, self._turns)
         self._is_closing = False
         self._pass_facts_on()

@@ -41,6 +41,7 @@ class Deed(Enum):
     COPY_MESSAGE = auto()
     EDIT_MESSAGE = auto()
     MESSAGE_AGAIN = auto()
+    FORK_CHAT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ MESSAGE_KEYS = (
     WindowKey(Deed.COPY_MESSAGE, ("C",), "Copy the message", on_message=True),
     WindowKey(Deed.EDIT_MESSAGE, ("E",), "Edit the message", on_message=True),
     WindowKey(Deed.MESSAGE_AGAIN, ("R",), "Answer again", on_message=True),
+    WindowKey(Deed.FORK_CHAT, ("F",), "Fork the chat from here", on_message=True),
 )
 """What a message does while it has the focus."""
 

@@ -29,9 +29,9 @@ from app.ui.keys import Deed
 from app.ui.message_body import MessageBody
 from app.ui.message_foot import MessageFoot
 from app.ui.message_kit import MessageKit
+from app.ui.message_menu import show_message_menu
 from app.ui.message_pointer import MessagePointer
 from app.ui.message_stops import MessageStops
-from app.ui.popup_menu import PopupMenu
 from app.ui.selection import Place
 
 RING_ROOM = 8  # px at 100 % above the content, where the focus ring has its place
@@ -41,7 +41,8 @@ class MessageView(QWidget):
     """A message as wide as the transcript; its texts keep to the column.
 
     Signals:
-        copy_requested, edit_requested, again_requested, continue_requested(int): the message's id.
+        copy_requested, edit_requested, again_requested, continue_requested, fork_requested(int):
+            the message's id.
         version_requested(int, int): the message's id, and -1 or +1.
         attachment_requested(object): the `Attachment` whose text is wanted.
         link_activated(str): an address that the model wrote.
@@ -55,6 +56,7 @@ class MessageView(QWidget):
     edit_requested = Signal(int)
     again_requested = Signal(int)
     continue_requested = Signal(int)
+    fork_requested = Signal(int)
     version_requested = Signal(int, int)
     attachment_requested = Signal(object)
     link_activated = Signal(str)
@@ -200,14 +202,8 @@ class MessageView(QWidget):
             super().wheelEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Copy what is selected, or the message."""
-        menu = PopupMenu(self.theme, self)
-        if not self.body.selection.is_empty:
-            menu.add("Copy", self.copy_selection, icon="copy", keys="Ctrl+C")
-            menu.add("Copy as Markdown", self.copy_markdown, icon="copy")
-        menu.add("Copy the message", self.ask_copy, icon="copy")
-        menu.add("Select all", self.pointer.select_all, icon="text")
-        menu.popup(event.globalPos())
+        """What can be done with it."""
+        show_message_menu(self, event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Letters act on the message; Left and Right go through its links and buttons."""
@@ -249,7 +245,7 @@ class MessageView(QWidget):
 
     def deeds(self) -> dict[Deed | None, Callable[[], None]]:
         """What letters can do with it, while it has the focus."""
-        return {Deed.COPY_MESSAGE: self.ask_copy}
+        return {Deed.COPY_MESSAGE: self.ask_copy, Deed.FORK_CHAT: self.ask_fork}
 
     def _connect_foot(self) -> None:
         self.foot.copy_requested.connect(self.ask_copy)
@@ -277,6 +273,11 @@ class MessageView(QWidget):
     def ask_again(self) -> None:
         """Wish for another answer."""
         self.again_requested.emit(self.message_id)
+
+    @Slot()
+    def ask_fork(self) -> None:
+        """Wish for a chat of its own of all up to here."""
+        self.fork_requested.emit(self.message_id)
 
     @Slot()
     def _ask_continue(self) -> None:

@@ -31,6 +31,7 @@ _PASSED_ON = (
     "edit_requested",
     "again_requested",
     "continue_requested",
+    "fork_requested",
     "version_requested",
     "attachment_requested",
     "link_activated",
@@ -52,6 +53,7 @@ class TranscriptRows(VirtualRows):
     edit_requested = Signal(int)
     again_requested = Signal(int)
     continue_requested = Signal(int)
+    fork_requested = Signal(int)
     version_requested = Signal(int, int)
     attachment_requested = Signal(object)
     link_activated = Signal(str)

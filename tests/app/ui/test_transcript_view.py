@@ -289,3 +289,14 @@ def test_wide_code_scrolls_and_can_be_wrapped(transcript: TranscriptView) -> Non
     transcript.lay_out_all()
     assert bar.maximum() == 0
     assert transcript._heights[1] > height
+
+
+def test_f_forks_the_chat(transcript: TranscriptView) -> None:
+    """From a message of either side."""
+    transcript.show_branch(chat(user(1), reply(2)).branch)
+    wished: list[int] = []
+    transcript.fork_requested.connect(wished.append)
+    for row in (0, 1):
+        message_view(transcript, row).focus_by_keyboard()
+        QTest.keyClick(message_view(transcript, row), Qt.Key.Key_F)
+    assert wished == [1, 2]
