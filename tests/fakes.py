@@ -416,7 +416,7 @@ class ScriptedSession(SessionFacts):
         self.unloader = ScriptedUnloader(self._note)
         self.is_loaded = True
         self.forks = ScriptedPart(self._note, "forks", ("fork",))
-        self.memory = ScriptedPart(self._note, "memory", ("drop_oldest", "summarise_oldest"))
+        self.memory = ScriptedPart(self._note, "memory", ("drop_oldest", "summarise_oldest", "pin"))
         self.attaching = ScriptedAttaching(self._note)
         self.model: LoadedModel | None = None
         self.conversation = Conversation(ConversationSummary(0, "New chat", 0.0))

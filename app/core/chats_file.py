@@ -90,7 +90,11 @@ ALTER TABLE draft ADD COLUMN attachments TEXT NOT NULL DEFAULT '';
 ALTER TABLE draft ADD COLUMN waiting_attachments TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS = (_FIRST_MIGRATION, _SECOND_MIGRATION)
+_THIRD_MIGRATION = """
+ALTER TABLE message ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;  -- stays in the prompt
+"""
+
+MIGRATIONS = (_FIRST_MIGRATION, _SECOND_MIGRATION, _THIRD_MIGRATION)
 """`PRAGMA user_version` counts how many of them a file has been through. Only ever append."""
 
 

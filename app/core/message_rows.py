@@ -70,6 +70,7 @@ def message_of(row: sqlite3.Row) -> Message:
         version_count=row["version_count"],
         created_at=row["created_at"],
         attachments=unpack_attachments(row["attachments"]),
+        is_pinned=bool(row["is_pinned"]),
     )
 
 

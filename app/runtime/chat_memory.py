@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core.conversation import Conversation, Message, Summary
 from app.core.conversation_store import ConversationStore
+from app.core.pins import set_pinned
 from app.engine.protocol import Failed, Finished, MemoryFull, PromptFormat, WhenFull
 from app.runtime import notices
 from app.runtime.answering import Answering
@@ -96,6 +97,16 @@ class ChatMemory(QObject):
             (reply, _), self._full = self._full, None
             self._turns.resume(reply, Manner(when_full=WhenFull.SUMMARISE))
 
+    @Slot(int)
+    def pin(self, message_id: int) -> None:
+        """Let a message of the shown chat stay in the memory; or leave it again, if it does."""
+        shown_id = self._shelf.shown_id
+        for message in self._shelf.shown.branch:
+            if message.message_id == message_id:
+                pinned = not message.is_pinned
+                self._store.run(partial(_set_pinned, shown_id, message_id, pinned))
+                self._shelf.open(shown_id)  # shows it, and has it measured
+
     @Slot(int, str)
     def edit_summary(self, message_id: int, text: str) -> None:
         """Put another text in place of the summary of the shown chat up to that message."""
@@ -167,6 +178,12 @@ class ChatMemory(QObject):
             self._shelf.note_summary(summary)
             self.summary_changed.emit(summary)
             self._measure()
+
+
+def _set_pinned(
+    conversation_id: int, message_id: int, pinned: bool, store: ConversationStore
+) -> None:
+    set_pinned(store, conversation_id, message_id, is_pinned=pinned)
 
 
 def _save_summary(

@@ -42,6 +42,7 @@ class Deed(Enum):
     EDIT_MESSAGE = auto()
     MESSAGE_AGAIN = auto()
     FORK_CHAT = auto()
+    PIN_MESSAGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ MESSAGE_KEYS = (
     WindowKey(Deed.EDIT_MESSAGE, ("E",), "Edit the message", on_message=True),
     WindowKey(Deed.MESSAGE_AGAIN, ("R",), "Answer again", on_message=True),
     WindowKey(Deed.FORK_CHAT, ("F",), "Fork the chat from here", on_message=True),
+    WindowKey(Deed.PIN_MESSAGE, ("P",), "Keep the message in the model’s memory", on_message=True),
 )
 """What a message does while it has the focus."""
 

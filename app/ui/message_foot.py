@@ -21,7 +21,8 @@ class MessageFoot(QWidget):
     """The controls of one message.
 
     Signals:
-        copy_requested, edit_requested, again_requested, continue_requested: for this message.
+        copy_requested, edit_requested, again_requested, continue_requested, pin_requested: for this
+            message.
         version_requested(int): the sibling -1 or +1.
     """
 
@@ -29,6 +30,7 @@ class MessageFoot(QWidget):
     edit_requested = Signal()
     again_requested = Signal()
     continue_requested = Signal()
+    pin_requested = Signal()
     version_requested = Signal(int)
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
@@ -49,6 +51,9 @@ class MessageFoot(QWidget):
             self._add_icon("copy", "Copy the message", "C").clicked.connect(self.copy_requested)
         else:
             self._add_reply_controls(message, is_last=is_last)
+        if message.is_pinned:
+            name = "Stays in the model’s memory. Let it leave"
+            self._add_icon("pin", name, "P").clicked.connect(self.pin_requested)
         if message.version_count > 1:
             self._add_versions(message)
         self._add_figures(message)

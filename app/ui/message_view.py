@@ -32,18 +32,17 @@ from app.ui.message_kit import MessageKit
 from app.ui.message_menu import show_message_menu
 from app.ui.message_pointer import MessagePointer
 from app.ui.message_stops import MessageStops
+from app.ui.message_wishes import MessageWishes
 from app.ui.selection import Place
 
 RING_ROOM = 8  # px at 100 % above the content, where the focus ring has its place
 
 
-class MessageView(QWidget):
+class MessageView(MessageWishes):
     """A message as wide as the transcript; its texts keep to the column.
 
     Signals:
-        copy_requested, edit_requested, again_requested, continue_requested, fork_requested(int):
-            the message's id.
-        version_requested(int, int): the message's id, and -1 or +1.
+        those of `MessageWishes`.
         attachment_requested(object): the `Attachment` whose text is wanted.
         link_activated(str): an address that the model wrote.
         height_changed: to be laid out anew.
@@ -52,12 +51,6 @@ class MessageView(QWidget):
         selection_copy_requested(bool): what is selected, in this message and others; as Markdown?
     """
 
-    copy_requested = Signal(int)
-    edit_requested = Signal(int)
-    again_requested = Signal(int)
-    continue_requested = Signal(int)
-    fork_requested = Signal(int)
-    version_requested = Signal(int, int)
     attachment_requested = Signal(object)
     link_activated = Signal(str)
     height_changed = Signal()
@@ -66,10 +59,9 @@ class MessageView(QWidget):
     selection_copy_requested = Signal(bool)
 
     def __init__(self, kit: MessageKit, message: Message) -> None:
-        super().__init__()
+        super().__init__(message)
         self.kit = kit
         self.theme = kit.theme
-        self.message = message
         self.is_last = False
         self.column = ColumnRect(0, 0, 0)
         self.body = MessageBody(kit, self)
@@ -84,11 +76,6 @@ class MessageView(QWidget):
         self.pointer.selection_changed.connect(self.update)
         self.pointer.look_changed.connect(self.update)
         self._connect_foot()
-
-    @property
-    def message_id(self) -> int:
-        """The message's id."""
-        return self.message.message_id
 
     def set_last(self, is_last: bool) -> None:
         """Whether it stands at the end of the branch."""
@@ -245,45 +232,21 @@ class MessageView(QWidget):
 
     def deeds(self) -> dict[Deed | None, Callable[[], None]]:
         """What letters can do with it, while it has the focus."""
-        return {Deed.COPY_MESSAGE: self.ask_copy, Deed.FORK_CHAT: self.ask_fork}
+        return {
+            Deed.COPY_MESSAGE: self.ask_copy,
+            Deed.FORK_CHAT: self.ask_fork,
+            Deed.PIN_MESSAGE: self.ask_pin,
+        }
 
     def _connect_foot(self) -> None:
         self.foot.copy_requested.connect(self.ask_copy)
         self.foot.edit_requested.connect(self.ask_edit)
         self.foot.again_requested.connect(self.ask_again)
-        self.foot.continue_requested.connect(self._ask_continue)
+        self.foot.pin_requested.connect(self.ask_pin)
+        self.foot.continue_requested.connect(self.ask_continue)
         self.foot.version_requested.connect(self.ask_version)
 
     def _show_foot(self) -> None:
         focused = QApplication.focusWidget()
         has_focus = focused is not None and (focused is self or self.isAncestorOf(focused))
         self.foot.setVisible(self.needs_foot() or self._hovered or has_focus)
-
-    @Slot()
-    def ask_copy(self) -> None:
-        """Wish for the message's text on the clipboard."""
-        self.copy_requested.emit(self.message_id)
-
-    @Slot()
-    def ask_edit(self) -> None:
-        """Wish to change the message."""
-        self.edit_requested.emit(self.message_id)
-
-    @Slot()
-    def ask_again(self) -> None:
-        """Wish for another answer."""
-        self.again_requested.emit(self.message_id)
-
-    @Slot()
-    def ask_fork(self) -> None:
-        """Wish for a chat of its own of all up to here."""
-        self.fork_requested.emit(self.message_id)
-
-    @Slot()
-    def _ask_continue(self) -> None:
-        self.continue_requested.emit(self.message_id)
-
-    @Slot(int)
-    def ask_version(self, step: int) -> None:
-        """Wish for a sibling."""
-        self.version_requested.emit(self.message_id, step)

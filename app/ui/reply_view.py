@@ -104,8 +104,8 @@ class ReplyView(MessageView):
         self.height_changed.emit()
 
     def needs_foot(self) -> bool:
-        """Always on the last reply, once it is finished."""
-        return self.is_last and not self.is_growing
+        """Always on the last reply, once it is finished; and where one must see the pin."""
+        return (self.is_last or self.message.is_pinned) and not self.is_growing
 
     def lay_out(self, column: ColumnRect) -> int:
         """Text beside the gutter, then the notice, then the foot."""
@@ -195,6 +195,8 @@ class ReplyView(MessageView):
         parts = [message.model_name or "The model"]
         if message.version_count > 1:
             parts.append(f"version {message.version} of {message.version_count}")
+        if message.is_pinned:
+            parts.append("pinned")
         if message.figures is not None:
             parts.append(tokens_text(message.figures.completion_tokens))
         self.setAccessibleName(", ".join(parts))

@@ -60,6 +60,7 @@ class SessionWishes(QObject):
         transcript.edit_requested.connect(self._edit)
         transcript.again_requested.connect(session.answer_again)
         transcript.continue_requested.connect(session.continue_reply)
+        transcript.pin_requested.connect(session.memory.pin)
         transcript.fork_requested.connect(session.forks.fork)
         transcript.version_requested.connect(session.show_version)
         for cards in (page.notices, transcript):

@@ -32,6 +32,7 @@ _PASSED_ON = (
     "again_requested",
     "continue_requested",
     "fork_requested",
+    "pin_requested",
     "version_requested",
     "attachment_requested",
     "link_activated",
@@ -54,6 +55,7 @@ class TranscriptRows(VirtualRows):
     again_requested = Signal(int)
     continue_requested = Signal(int)
     fork_requested = Signal(int)
+    pin_requested = Signal(int)
     version_requested = Signal(int, int)
     attachment_requested = Signal(object)
     link_activated = Signal(str)

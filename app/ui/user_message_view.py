@@ -32,7 +32,8 @@ class UserMessageView(MessageView):
         versions = ""
         if message.version_count > 1:
             versions = f", version {message.version} of {count_text(message.version_count)}"
-        self.setAccessibleName(f"You{versions}")
+        pinned = ", pinned" if message.is_pinned else ""
+        self.setAccessibleName(f"You{versions}{pinned}")
         self.setAccessibleDescription(message.text)
         self.refresh_foot()
 
@@ -41,8 +42,8 @@ class UserMessageView(MessageView):
         return [*self._chips, *super().controls()]
 
     def needs_foot(self) -> bool:
-        """Where there are versions, one must see it."""
-        return self.message.version_count > 1
+        """Where there are versions or a pin, one must see it."""
+        return self.message.version_count > 1 or self.message.is_pinned
 
     def lay_out(self, column: ColumnRect) -> int:
         """The bubble is as wide as its text, at most 38 em."""

@@ -226,3 +226,26 @@ def test_base_models_cannot_summarise() -> None:
     assert notices.memory_full(1, can_summarise=False).more_actions == (
         NoticeAction.LARGER_CONTEXT,
     )
+
+
+def test_a_pin_is_kept_and_goes_into_the_prompt(house: House) -> None:
+    """Over a restart too; a second wish takes it away."""
+    session, _ = house.open_ready()
+    house.send(session, "First question")
+    message_id = session.conversation.branch[0].message_id
+    session.memory.pin(message_id)
+    house.until(lambda: session.conversation.branch[0].is_pinned)
+    house.send(session, "Second question")
+    asked = house.engines.last.asked(Generate)[-1]
+    assert [message.is_pinned for message in asked.messages] == [True, False, False]
+    chat_id = session.conversation.summary.conversation_id
+    session.close()
+
+    again, _ = house.open_ready()
+    again.open_conversation(chat_id)
+    house.until(lambda: len(again.conversation.branch) == 4)
+    assert again.conversation.branch[0].is_pinned
+    again.memory.pin(message_id)
+    house.until(lambda: not again.conversation.branch[0].is_pinned)
+    again.memory.pin(999)
+    assert len(again.conversation.branch) == 4

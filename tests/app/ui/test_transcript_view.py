@@ -300,3 +300,19 @@ def test_f_forks_the_chat(transcript: TranscriptView) -> None:
         message_view(transcript, row).focus_by_keyboard()
         QTest.keyClick(message_view(transcript, row), Qt.Key.Key_F)
     assert wished == [1, 2]
+
+
+def test_p_pins_a_message(transcript: TranscriptView) -> None:
+    """One that is pinned shows it, and its button lets it go."""
+    transcript.show_branch(chat(user(1, is_pinned=True), reply(2), user(3), reply(4)).branch)
+    wished: list[int] = []
+    transcript.pin_requested.connect(wished.append)
+    plain, pinned = message_view(transcript, 1), message_view(transcript, 0)
+    plain.focus_by_keyboard()
+    QTest.keyClick(plain, Qt.Key.Key_P)
+    (pin,) = [each for each in pinned.controls() if "memory" in each.accessibleName()]
+    assert pinned.foot.isVisible()
+    QTest.mouseClick(pin, Qt.MouseButton.LeftButton)
+
+    assert wished == [2, 1]
+    assert pinned.accessibleName() == "You, pinned"
