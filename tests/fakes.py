@@ -415,6 +415,7 @@ class ScriptedSession(SessionFacts):
         self.chat_settings = ScriptedChatSettings()
         self.unloader = ScriptedUnloader(self._note)
         self.is_loaded = True
+        self.replies = ScriptedPart(self._note, "replies", ("edit",))
         self.forks = ScriptedPart(self._note, "forks", ("fork",))
         self.memory = ScriptedPart(self._note, "memory", ("drop_oldest", "summarise_oldest", "pin"))
         self.attaching = ScriptedAttaching(self._note)

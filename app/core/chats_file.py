@@ -92,6 +92,7 @@ ALTER TABLE draft ADD COLUMN waiting_attachments TEXT NOT NULL DEFAULT '';
 
 _THIRD_MIGRATION = """
 ALTER TABLE message ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;  -- stays in the prompt
+ALTER TABLE message ADD COLUMN is_edited INTEGER NOT NULL DEFAULT 0;  -- the user wrote this reply
 """
 
 MIGRATIONS = (_FIRST_MIGRATION, _SECOND_MIGRATION, _THIRD_MIGRATION)

@@ -71,6 +71,7 @@ def message_of(row: sqlite3.Row) -> Message:
         created_at=row["created_at"],
         attachments=unpack_attachments(row["attachments"]),
         is_pinned=bool(row["is_pinned"]),
+        is_edited=bool(row["is_edited"]),
     )
 
 

@@ -37,6 +37,7 @@ from app.runtime.facts import (
 )
 from app.runtime.idle_unloader import IdleUnloader
 from app.runtime.model_loader import ModelLoader
+from app.runtime.reply_editing import ReplyEditing
 from app.runtime.session_facts import SessionFacts
 from app.runtime.speed_meter import SpeedMeter
 from app.runtime.store_news import StoreNews
@@ -104,6 +105,7 @@ class ChatSession(SessionFacts):
             self._answering,
             self._turns,
         )
+        self.replies = ReplyEditing(store, self._shelf)
         self.forks = ChatForks(store, self._shelf)
         self.texts = TextContinuing(self._shelf, self._turns)
         self._is_closing = False

@@ -109,6 +109,7 @@ class MessageFoot(QWidget):
         self._add_icon("copy", "Copy the reply", "C").clicked.connect(self.copy_requested)
         if not can_continue:
             self._add_icon("again", "Answer again", "R").clicked.connect(self.again_requested)
+        self._add_icon("edit", "Edit the reply", "E").clicked.connect(self.edit_requested)
 
     def _add_ending(self, message: Message, ending: str) -> None:
         counted = message.figures.completion_tokens if message.figures else 0
@@ -136,6 +137,8 @@ class MessageFoot(QWidget):
     def _add_figures(self, message: Message) -> None:
         figures = message.figures
         if figures is None or not figures.tokens_per_second:
+            if message.is_edited:
+                self._add(Label(self._theme, "Edited by you", TypeRole.SMALL, "text3"))
             return
         label = Label(self._theme, speed_text(figures.tokens_per_second), TypeRole.SMALL, "text3")
         label.setToolTip(

@@ -154,8 +154,14 @@ class ReplyView(MessageView):
             self._paint_caret(painter, last.end_of_text())
 
     def deeds(self) -> dict[Deed | None, Callable[[], None]]:
-        """Another answer, too."""
-        return {**super().deeds(), Deed.MESSAGE_AGAIN: self.ask_again}
+        """Another answer and another wording, too; nothing is changed while it grows."""
+        if self.is_growing:
+            return super().deeds()
+        return {
+            **super().deeds(),
+            Deed.MESSAGE_AGAIN: self.ask_again,
+            Deed.EDIT_MESSAGE: self.ask_edit,
+        }
 
     def growing_top(self) -> float:
         """Above this the last growth has changed nothing."""
@@ -195,6 +201,8 @@ class ReplyView(MessageView):
         parts = [message.model_name or "The model"]
         if message.version_count > 1:
             parts.append(f"version {message.version} of {message.version_count}")
+        if message.is_edited:
+            parts.append("edited by you")
         if message.is_pinned:
             parts.append("pinned")
         if message.figures is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 
-from app.core.conversation import Role
+from app.core.conversation import Attachment, Role
 from app.core.errors import DataFolderError
 from app.core.presets import Presets
 from app.core.settings import PRESET_ROWS, Settings
@@ -53,7 +53,7 @@ class SessionWishes(QObject):
         composer, transcript = page.composer, page.transcript
         composer.send_requested.connect(session.send)
         composer.stop_requested.connect(session.stop)
-        composer.edit_finished.connect(session.edit_message)
+        composer.edit_finished.connect(self._finish_edit)
         composer.draft_changed.connect(session.measure_draft)
         composer.style_chosen.connect(self._choose_style)
         composer.last_message_requested.connect(self._edit_last)
@@ -104,6 +104,17 @@ class SessionWishes(QObject):
             if message.message_id == message_id:
                 self._page.composer.edit_message(message_id, message.text)
                 self._session.attaching.begin_edit(message.attachments)
+
+    @Slot(int, str, object)
+    def _finish_edit(
+        self, message_id: int, text: str, files: tuple[Attachment, ...] | None
+    ) -> None:
+        """A message of the user's is answered anew; a reply only gets another version."""
+        ids = [m.message_id for m in self._page.transcript.messages if m.role is Role.ASSISTANT]
+        if message_id in ids:
+            self._session.replies.edit(message_id, text)
+        else:
+            self._session.edit_message(message_id, text, files)
 
     @Slot(object)
     def _act(self, notice: Notice) -> None:

@@ -341,3 +341,17 @@ def test_a_full_memory_offers_its_ways_on(window: MainWindow, session: ScriptedS
     buttons["Drop the oldest"].click()
 
     assert session.wishes[-2:] == [("memory.summarise_oldest",), ("memory.drop_oldest",)]
+
+
+def test_a_reply_is_edited_in_the_composer(window: MainWindow, session: ScriptedSession) -> None:
+    """E begins it; sending gives it another version and asks nobody."""
+    session.open(chat(user(1), reply(2)))
+    view = window.page.transcript.view(1)
+    assert view is not None
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_E)
+    window.page.composer.draft.set_text("Better.")
+    QTest.keyClick(window.page.composer.draft, Qt.Key.Key_Return)
+
+    assert ("replies.edit", 2, "Better.") in session.wishes
+    assert not [wish for wish in session.wishes if wish[0] == "edit_message"]
