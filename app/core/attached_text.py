@@ -26,9 +26,14 @@ def attached_text(attachments: Sequence[Attachment]) -> str:
     return "".join(_describe(attachment) for attachment in attachments)
 
 
+def fence_around(text: str) -> str:
+    """Backticks, more than stand side by side anywhere in `text`."""
+    longest = max((len(run) for run in _BACKTICKS.findall(text)), default=0)
+    return "`" * max(_SHORTEST_FENCE, longest + 1)
+
+
 def _describe(attachment: Attachment) -> str:
-    longest = max((len(run) for run in _BACKTICKS.findall(attachment.text)), default=0)
-    fence = "`" * max(_SHORTEST_FENCE, longest + 1)
+    fence = fence_around(attachment.text)
     # A name is one line, whatever the file system allows in it.
     name = " ".join(attachment.name.split()) or "unnamed"
     cut = " (only the beginning)" if attachment.is_cut else ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def back_up(chats: Path, today: date) -> Path | None:
 
 
 def _copy(chats: Path, half: Path) -> None:
-    with closing(connect(chats)) as source, closing(connect(half)) as target:
+    with contextlib.closing(connect(chats)) as source, contextlib.closing(connect(half)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
         found = target.execute("PRAGMA integrity_check").fetchone()[0]

@@ -160,5 +160,10 @@ def describe_excess(prompt: Prompt, first_turn: int, context_tokens: int) -> str
     return f"This message is {excess} than {memory}. Shorten it or choose a larger context."
 
 
+def reply_room_tokens(context_tokens: int) -> int:
+    """How much of the context a prompt leaves for the reply before something is left out."""
+    return min(REPLY_ROOM_TOKENS, context_tokens // 8)
+
+
 def _full_at(context_tokens: int) -> int:
-    return context_tokens - min(REPLY_ROOM_TOKENS, context_tokens // 8)
+    return context_tokens - reply_room_tokens(context_tokens)

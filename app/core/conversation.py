@@ -101,16 +101,6 @@ class Message:
     deleted_at: float | None = None
 
 
-PRIVATE_FIRST_ID = 3 << 29
-"""Ids from here on belong to chats that are never written to the disk; this one is the private
-chat that has no message yet, as 0 is the ordinary one. Qt's signals carry 32 bits."""
-
-
-def is_private_id(conversation_id: int) -> bool:
-    """Whether that chat lives in memory alone."""
-    return conversation_id >= PRIVATE_FIRST_ID
-
-
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
     """A line of the conversation list. `changed_at` in seconds since the epoch.
@@ -123,11 +113,6 @@ class ConversationSummary:
     changed_at: float
     is_pinned: bool = False
     folder: str = ""
-
-    @property
-    def is_private(self) -> bool:
-        """Whether the chat is never written to the disk."""
-        return is_private_id(self.conversation_id)
 
 
 @dataclass(frozen=True, slots=True)

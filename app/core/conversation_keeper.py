@@ -12,7 +12,6 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -291,7 +290,7 @@ def _fill_from_backups(path: Path, memory: ConversationStore) -> int:
     for backup in list_backups(path):
         with (
             contextlib.suppress(*_UNREADABLE),
-            closing(ConversationStore.open_as_it_is(backup)) as copy,
+            contextlib.closing(ConversationStore.open_as_it_is(backup)) as copy,
         ):
             count += _salvage(copy, memory, list_all_ids(memory))
     return count

@@ -52,13 +52,14 @@ WITH RECURSIVE branch (id, depth) AS (
 )
 """
 
-_BRANCH_OF_LEAF = """
+BRANCH_OF_LEAF = """
 WITH RECURSIVE branch (id, depth) AS (
     SELECT ?, 0
     UNION ALL
     SELECT m.parent_id, branch.depth - 1 FROM branch JOIN message AS m ON m.id = branch.id
 )
 """
+"""The ids of a branch as the table `branch`, by its leaf's id; the root has the least `depth`."""
 
 _MESSAGES_OF_BRANCH = """
 SELECT m.*,
@@ -111,7 +112,7 @@ class ConversationStore:
         """
         store = cls(open_chats_file(path), path, clock)
         try:
-            with store._writing() as execute:
+            with store.writing() as execute:
                 # A second process whose reply really grows writes its state anew when it flushes.
                 execute("UPDATE message SET state = 'cut_off' WHERE state = 'growing'")
         except BaseException:
@@ -154,7 +155,7 @@ class ConversationStore:
 
     def load_branch(self, conversation_id: int, leaf_id: int) -> Conversation | None:
         """The conversation with the branch that ends with the message `leaf_id`."""
-        return self._load(conversation_id, _BRANCH_OF_LEAF, leaf_id)
+        return self._load(conversation_id, BRANCH_OF_LEAF, leaf_id)
 
     def load_draft(self, conversation_id: int) -> Draft:
         """What was written in that chat and not yet saved as a message; 0 is the new chat."""
@@ -182,7 +183,7 @@ class ConversationStore:
         it; another draft goes with the conversation.
         The branch that is shown ends with the two messages now.
         """
-        with self._writing() as execute:
+        with self.writing() as execute:
             if not _has_place(self.connection, conversation_id, parent_id):
                 owner_id, parent_id = self._insert_conversation(), None
             else:
@@ -206,7 +207,7 @@ class ConversationStore:
         The branch that is shown ends with it now. If another window has removed the conversation,
         nothing is saved and the reply's id is 0.
         """
-        with self._writing():
+        with self.writing():
             if not _has_place(self.connection, conversation_id, parent_id):
                 return NewReply(conversation_id, 0)
             role = Role.ASSISTANT
@@ -216,7 +217,7 @@ class ConversationStore:
 
     def write_reply(self, message: Message) -> None:
         """Save all of a reply that grows or has ended: text, state, ids and figures."""
-        with self._writing() as execute:
+        with self.writing() as execute:
             execute(_WRITE_REPLY, (*reply_values(message), message.message_id))
             self._touch(message.conversation_id)
 
@@ -225,7 +226,7 @@ class ConversationStore:
 
         Below it the branch goes on as it was when that sibling was shown last.
         """
-        with self._writing() as execute:
+        with self.writing() as execute:
             rows = execute(
                 "SELECT s.id, s.parent_id FROM message AS m JOIN message AS s"
                 " ON s.conversation_id = m.conversation_id AND s.parent_id IS m.parent_id"
@@ -234,8 +235,8 @@ class ConversationStore:
             ).fetchall()
             siblings = [int(row["id"]) for row in rows]
             if message_id in siblings:  # another window may have removed it
-                place = min(max(0, siblings.index(message_id) + step), len(siblings) - 1)
-                _select(self.connection, conversation_id, rows[place]["parent_id"], siblings[place])
+                shown = rows[min(max(0, siblings.index(message_id) + step), len(rows) - 1)]
+                select_message(self.connection, conversation_id, shown["parent_id"], shown["id"])
                 self.changed_ids.add(conversation_id)
 
     def rename(self, conversation_id: int, title: str) -> None:
@@ -248,7 +249,7 @@ class ConversationStore:
 
     def save_summary(self, conversation_id: int, message_id: int, text: str) -> None:
         """Keep what stands for all up to that message in the prompt; an empty text cuts only."""
-        with self._writing() as execute:
+        with self.writing() as execute:
             place = (clean_text(text), message_id, conversation_id)
             execute("UPDATE message SET summary = ? WHERE id = ? AND conversation_id = ?", place)
             self.changed_ids.add(conversation_id)
@@ -263,13 +264,13 @@ class ConversationStore:
 
     def empty_bin(self, older_than_seconds: float) -> None:
         """Remove for good what has been in the bin for longer."""
-        with self._writing() as execute:
+        with self.writing() as execute:
             oldest = self._clock() - older_than_seconds
             execute("DELETE FROM conversation WHERE deleted_at < ?", (oldest,))
 
     def save_draft(self, conversation_id: int, draft: Draft) -> None:
         """Keep what is written in that chat and not yet saved as a message; 0 is the new chat."""
-        with self._writing() as execute:
+        with self.writing() as execute:
             execute("DELETE FROM draft WHERE conversation_id = ?", (conversation_id,))
             if draft != Draft():
                 row = draft_values(draft)
@@ -279,7 +280,8 @@ class ConversationStore:
     # --- pieces, inside a transaction --------------------------------------------------------
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+    def writing(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """One transaction: gives what executes SQL in it. Raises ChatsFileError."""
         with explained(self.path), transaction(self.connection):
             yield self.connection.execute
 
@@ -323,11 +325,11 @@ class ConversationStore:
         }
         insert = f"INSERT INTO message ({', '.join(row)}) VALUES (:{', :'.join(row)})"
         message_id = self.connection.execute(insert, row).lastrowid or 0
-        _select(self.connection, conversation_id, parent_id, message_id)
+        select_message(self.connection, conversation_id, parent_id, message_id)
         return message_id
 
     def _update(self, conversation_id: int, assignments: str, value: str | float | None) -> None:
-        with self._writing() as execute:
+        with self.writing() as execute:
             update = f"UPDATE conversation SET {assignments} WHERE id = ?"
             execute(update, (value, conversation_id))
             self.changed_ids.add(conversation_id)
@@ -346,9 +348,10 @@ def _has_place(connection: sqlite3.Connection, conversation_id: int, parent_id: 
     return found.fetchone() is not None
 
 
-def _select(
+def select_message(
     connection: sqlite3.Connection, conversation_id: int, parent_id: int | None, message_id: int
 ) -> None:
+    """Let the branch that is shown go on with that message; `parent_id` None: begin with it."""
     if parent_id is None:
         update = "UPDATE conversation SET selected_root_id = ? WHERE id = ?"
     else:

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from app.core.chats_file import explained, transaction
-from app.core.conversation_store import ConversationStore
+from app.core.conversation_store import BRANCH_OF_LEAF, ConversationStore, select_message
 
 _OWN = frozenset({"id", "conversation_id", "parent_id", "selected_child_id", "state"})
 """The columns of a message that a copy has otherwise."""
 
-_BRANCH = """
-WITH RECURSIVE branch (id, depth) AS (
-    SELECT ?, 0
-    UNION ALL
-    SELECT m.parent_id, branch.depth - 1 FROM branch JOIN message AS m ON m.id = branch.id
-)
+_MESSAGES = """
 SELECT m.* FROM branch JOIN message AS m ON m.id = branch.id
 WHERE m.conversation_id = ? ORDER BY branch.depth
 """
@@ -31,19 +25,19 @@ def fork(store: ConversationStore, conversation_id: int, message_id: int, now: f
     settings; a reply that grows is cut off in it. `now` in seconds since the epoch. 0 if another
     window has removed the message. Raises ChatsFileError.
     """
-    with explained(store.path), transaction(store.connection):
-        execute = store.connection.execute
-        branch = execute(_BRANCH, (message_id, conversation_id)).fetchall()
+    with store.writing() as execute:
+        branch = execute(BRANCH_OF_LEAF + _MESSAGES, (message_id, conversation_id)).fetchall()
         if not branch:
             return 0
-        copy_id = execute(
+        made = execute(
             "INSERT INTO conversation (title, title_is_own, created_at, changed_at, options)"
             " SELECT title, 1, ?, ?, options FROM conversation WHERE id = ?",
             (now, now, conversation_id),
-        ).lastrowid
-        _copy_messages(store.connection, branch, copy_id or 0)
-        store.changed_ids.add(copy_id or 0)
-    return copy_id or 0
+        )
+        copy_id = made.lastrowid or 0
+        _copy_messages(store.connection, branch, copy_id)
+        store.changed_ids.add(copy_id)
+    return copy_id
 
 
 def _copy_messages(connection: sqlite3.Connection, branch: list[sqlite3.Row], copy_id: int) -> None:
@@ -55,10 +49,6 @@ def _copy_messages(connection: sqlite3.Connection, branch: list[sqlite3.Row], co
     )
     parent_id: int | None = None
     for row in branch:
-        message_id = connection.execute(insert, (copy_id, parent_id, row["id"])).lastrowid
-        if parent_id is None:
-            select = "UPDATE conversation SET selected_root_id = ? WHERE id = ?"
-        else:
-            select = "UPDATE message SET selected_child_id = ? WHERE id = ?"
-        connection.execute(select, (message_id, copy_id if parent_id is None else parent_id))
+        message_id = connection.execute(insert, (copy_id, parent_id, row["id"])).lastrowid or 0
+        select_message(connection, copy_id, parent_id, message_id)
         parent_id = message_id

@@ -5,7 +5,6 @@ Knows nothing of prompts.
 
 from __future__ import annotations
 
-from app.core.chats_file import explained, transaction
 from app.core.conversation_store import ConversationStore
 
 
@@ -13,9 +12,7 @@ def set_pinned(
     store: ConversationStore, conversation_id: int, message_id: int, *, is_pinned: bool
 ) -> None:
     """Pin a message of that conversation, or let it go. Raises ChatsFileError."""
-    with explained(store.path), transaction(store.connection):
-        store.connection.execute(
-            "UPDATE message SET is_pinned = ? WHERE id = ? AND conversation_id = ?",
-            (is_pinned, message_id, conversation_id),
-        )
+    with store.writing() as execute:
+        place = (is_pinned, message_id, conversation_id)
+        execute("UPDATE message SET is_pinned = ? WHERE id = ? AND conversation_id = ?", place)
         store.changed_ids.add(conversation_id)

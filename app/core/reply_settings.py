@@ -297,6 +297,7 @@ STOP_STRINGS: Setting[tuple[str, ...]] = Setting(
     REPLIES,
     placeholder="User:",
     synonyms=("stop string", "stop sequence", "end"),
+    is_code=True,
     per_chat=True,
 )
 GRAMMAR = Setting(
@@ -308,6 +309,7 @@ GRAMMAR = Setting(
     placeholder='root ::= "yes" | "no"',
     synonyms=("GBNF", "structured output", "format", "constrain"),
     is_long=True,
+    is_code=True,
     per_chat=True,
 )
 JSON_SCHEMA = Setting(
@@ -319,6 +321,7 @@ JSON_SCHEMA = Setting(
     placeholder='{"type": "object"}',
     synonyms=("structured output", "format", "constrain"),
     is_long=True,
+    is_code=True,
     per_chat=True,
 )
 

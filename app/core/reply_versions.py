@@ -5,8 +5,7 @@ Knows nothing of windows; nothing is overwritten.
 
 from __future__ import annotations
 
-from app.core.chats_file import explained, transaction
-from app.core.conversation_store import ConversationStore
+from app.core.conversation_store import ConversationStore, select_message
 from app.core.message_rows import clean_text
 
 
@@ -18,28 +17,23 @@ def add_version(
     It is complete, has no token ids, and remembers the model whose reply it was. `now` in seconds
     since the epoch. 0 if another window has removed the reply. Raises ChatsFileError.
     """
-    with explained(store.path), transaction(store.connection):
-        execute = store.connection.execute
-        place = (reply_id, conversation_id)
+    with store.writing() as execute:
         reply = execute(
             "SELECT parent_id FROM message WHERE id = ? AND conversation_id = ?"
             " AND role = 'assistant'",
-            place,
+            (reply_id, conversation_id),
         ).fetchone()
         if reply is None:
             return 0
-        version_id = execute(
+        made = execute(
             "INSERT INTO message"
             " (conversation_id, parent_id, role, text, state, model_name, created_at, is_edited)"
             " SELECT conversation_id, parent_id, role, ?, 'complete', model_name, ?, 1"
             " FROM message WHERE id = ?",
             (clean_text(text), now, reply_id),
-        ).lastrowid
-        if reply["parent_id"] is None:
-            select = "UPDATE conversation SET selected_root_id = ? WHERE id = ?"
-        else:
-            select = "UPDATE message SET selected_child_id = ? WHERE id = ?"
-        execute(select, (version_id, reply["parent_id"] or conversation_id))
+        )
+        version_id = made.lastrowid or 0
+        select_message(store.connection, conversation_id, reply["parent_id"], version_id)
         execute("UPDATE conversation SET changed_at = ? WHERE id = ?", (now, conversation_id))
         store.changed_ids.add(conversation_id)
-    return version_id or 0
+    return version_id

@@ -60,6 +60,7 @@ class Setting(Generic[T]):
         placeholder: an example for a text.
         synonyms: words by which the search finds it, beside those that are shown.
         is_long: a text of several lines.
+        is_code: letters of a text stand one below the other.
         is_essential: among the few that most people need.
         per_chat: may have another value in a chat.
         chat_title: the title there, where it is another.
@@ -81,6 +82,7 @@ class Setting(Generic[T]):
     placeholder: str = ""
     synonyms: tuple[str, ...] = ()
     is_long: bool = False
+    is_code: bool = False
     is_essential: bool = False
     per_chat: bool = False
     chat_title: str = ""

@@ -292,5 +292,8 @@ class Attaching(QObject):
 
 def _countable_text(files: Iterable[DraftFile]) -> str:
     """The files as they stand in the prompt; empty if they are too long to be counted."""
-    text = attached_text([file.attachment for file in files if file.attachment is not None])
+    attachments = [file.attachment for file in files if file.attachment is not None]
+    if sum(len(each.text) for each in attachments) > MOST_COUNTED_LETTERS:
+        return ""  # without joining megabytes on the window's thread
+    text = attached_text(attachments)
     return text if len(text) <= MOST_COUNTED_LETTERS else ""

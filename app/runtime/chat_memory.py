@@ -6,12 +6,9 @@ replies are made.
 
 from __future__ import annotations
 
-from functools import partial
-
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core.conversation import Conversation, Message, Summary
-from app.core.conversation_store import ConversationStore
 from app.core.pins import set_pinned
 from app.engine.protocol import Failed, Finished, MemoryFull, PromptFormat, WhenFull
 from app.runtime import notices
@@ -100,12 +97,12 @@ class ChatMemory(QObject):
     @Slot(int)
     def pin(self, message_id: int) -> None:
         """Let a message of the shown chat stay in the memory; or leave it again, if it does."""
-        shown_id = self._shelf.shown_id
-        for message in self._shelf.shown.branch:
-            if message.message_id == message_id:
-                pinned = not message.is_pinned
-                self._store.run(partial(_set_pinned, shown_id, message_id, pinned))
-                self._shelf.open(shown_id)  # shows it, and has it measured
+        shown_id, branch = self._shelf.shown_id, self._shelf.shown.branch
+        message = next((each for each in branch if each.message_id == message_id), None)
+        if message is not None:
+            pinned = not message.is_pinned
+            self._store.run(lambda s: set_pinned(s, shown_id, message_id, is_pinned=pinned))
+            self._shelf.open(shown_id)  # shows it, and has it measured
 
     @Slot(int, str)
     def edit_summary(self, message_id: int, text: str) -> None:
@@ -172,21 +169,9 @@ class ChatMemory(QObject):
             self.summary_grew.emit(text)
 
     def _keep_summary(self, conversation_id: int, message_id: int, text: str) -> None:
-        self._store.run(partial(_save_summary, conversation_id, message_id, text))
+        self._store.run(lambda store: store.save_summary(conversation_id, message_id, text))
         if conversation_id == self._shelf.shown_id:
             summary = Summary(text, message_id)
             self._shelf.note_summary(summary)
             self.summary_changed.emit(summary)
             self._measure()
-
-
-def _set_pinned(
-    conversation_id: int, message_id: int, pinned: bool, store: ConversationStore
-) -> None:
-    set_pinned(store, conversation_id, message_id, is_pinned=pinned)
-
-
-def _save_summary(
-    conversation_id: int, message_id: int, text: str, store: ConversationStore
-) -> None:
-    store.save_summary(conversation_id, message_id, text)

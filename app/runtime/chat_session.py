@@ -141,9 +141,6 @@ class ChatSession(SessionFacts):
         self.attaching.draft_files_changed.connect(self._shelf.keep_files)
         self.chat_settings.options_kept.connect(self._keep_options)
 
-    def _keep_options(self, conversation_id: int, options: Mapping[str, object]) -> None:
-        self._store.run(lambda store: store.save_options(conversation_id, options))
-
     # --- facts that can be asked -------------------------------------------------------------
 
     @property
@@ -308,3 +305,6 @@ class ChatSession(SessionFacts):
         self._shelf.undo_delete()
 
     # --- what the parts tell each other ------------------------------------------------------
+
+    def _keep_options(self, conversation_id: int, options: Mapping[str, object]) -> None:
+        self._store.run(lambda store: store.save_options(conversation_id, options))

@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.core.context_fit import reply_room_tokens
 from app.core.conversation import Attachment
 from app.runtime.chat_session import ChatSession
 from app.runtime.draft_files import DraftFile
@@ -24,7 +25,6 @@ from app.ui.cut_window import CutWindow
 from app.ui.file_drop import FileDrop
 
 TOO_LONG = "too long"
-_REPLY_ROOM_TOKENS = 1024
 
 
 class AttachmentWishes(QObject):
@@ -175,8 +175,8 @@ class AttachmentWishes(QObject):
         use = self._use
         if not use.context_tokens:
             return file.tokens
-        reply = min(_REPLY_ROOM_TOKENS, use.context_tokens // 8)
-        return use.context_tokens - reply - (use.draft_tokens - file.tokens)
+        reply_tokens = reply_room_tokens(use.context_tokens)
+        return use.context_tokens - reply_tokens - (use.draft_tokens - file.tokens)
 
     def _find(self, file_id: int) -> DraftFile | None:
         files = self._page.composer.files.files

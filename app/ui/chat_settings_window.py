@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -33,6 +33,7 @@ class ChatSettingsWindow(ChildWindow):
         saving_failed(str): a sentence; a style holds until the program ends.
     """
 
+    screen_share = 0.95
     options_chosen = Signal(object)
     saving_failed = Signal(str)
 
@@ -55,6 +56,7 @@ class ChatSettingsWindow(ChildWindow):
         self.list.reset_requested.connect(self._reset)
         self.list.saving_failed.connect(self.saving_failed)
         self.reset_all_button.clicked.connect(self._reset_all)
+        self.deactivated.connect(self.list.finish)  # before the window loses sight of it
         self.closed.connect(self.list.finish)
         self.list.show_only(CHAT_ROWS, with_heads=True)
         theme.changed.connect(self._take_theme)
@@ -81,23 +83,10 @@ class ChatSettingsWindow(ChildWindow):
         """It scrolls."""
         return QSize(self.theme.gap(360), self.theme.gap(320))
 
-    @Slot()
-    def open_beside(self) -> None:
-        """As large as it wants to be, where the screen allows it."""
-        if not self.isVisible():
-            self.resize(self.sizeHint().boundedTo(self.screen().availableSize() * 0.95))
-        super().open_beside()
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In little room the controls go under their text."""
         super().resizeEvent(event)
         self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Take what is being written before the window loses sight of it."""
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
-            self.list.finish()
 
     def _fit(self) -> None:
         self.list.fit(self.width() - 2 * self.theme.gap(36))

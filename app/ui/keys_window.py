@@ -61,6 +61,7 @@ class KeysWindow(ChildWindow):
         saving_failed(str): a sentence; the keys hold until the program ends.
     """
 
+    screen_share = 0.95
     saving_failed = Signal(str)
 
     def __init__(self, theme: Theme, shortcuts: Shortcuts, parent: QWidget) -> None:
@@ -102,13 +103,6 @@ class KeysWindow(ChildWindow):
     def minimumSizeHint(self) -> QSize:
         """It scrolls."""
         return QSize(self.theme.px(320), self.theme.px(240))
-
-    @Slot()
-    def open_beside(self) -> None:
-        """As large as it wants to be, where the screen allows it."""
-        if not self.isVisible():
-            self.resize(self.sizeHint().boundedTo(self.screen().availableSize() * 0.95))
-        super().open_beside()
 
     # --- parts -------------------------------------------------------------------------------
 

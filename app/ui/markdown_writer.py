@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from app.core.attached_text import fence_around
 from app.ui.markdown import (
     LINE_BREAK,
     Block,
@@ -73,8 +74,7 @@ def _escape_start(found: re.Match[str]) -> str:
 
 
 def _code_lines(block: CodeBlock) -> list[str]:
-    longest = max((len(marks) for marks in re.findall(r"`+", block.code)), default=0)
-    fence = "`" * max(3, longest + 1)
+    fence = fence_around(block.code)
     code = block.code.split("\n") if block.code else []
     return [fence + block.language, *code, fence]
 

@@ -110,8 +110,8 @@ class SessionWishes(QObject):
         self, message_id: int, text: str, files: tuple[Attachment, ...] | None
     ) -> None:
         """A message of the user's is answered anew; a reply only gets another version."""
-        ids = [m.message_id for m in self._page.transcript.messages if m.role is Role.ASSISTANT]
-        if message_id in ids:
+        messages = self._page.transcript.messages
+        if any(m.message_id == message_id and m.role is Role.ASSISTANT for m in messages):
             self._session.replies.edit(message_id, text)
         else:
             self._session.edit_message(message_id, text, files)

@@ -180,8 +180,7 @@ class _TextControl(SettingControl):
     def __init__(self, theme: Theme, setting: Setting[Any]) -> None:
         super().__init__()
         self._is_list = setting.kind is Kind.LIST
-        is_code = self._is_list or setting.placeholder[:1] in ("{", "r")
-        self._text = TextBox(theme, setting.title, setting.placeholder, is_code=is_code)
+        self._text = TextBox(theme, setting.title, setting.placeholder, is_code=setting.is_code)
         self._text.text_written.connect(self._take)
         self.box.addWidget(self._text)
 

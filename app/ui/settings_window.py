@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPen, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -135,6 +135,7 @@ class SettingsWindow(ChildWindow):
         keys_requested: the way to the shortcuts.
     """
 
+    screen_share = 0.95
     setting_changed = Signal(str)
     saving_failed = Signal(str)
     load_requested = Signal()
@@ -170,14 +171,6 @@ class SettingsWindow(ChildWindow):
         self.show_values()
         self._show_page()
         self._take_theme()
-
-    @Slot()
-    def open_beside(self) -> None:
-        """As large as it is drawn, where the screen allows it."""
-        if not self.isVisible():
-            room = self.screen().availableSize() * 0.95
-            self.resize(self.sizeHint().boundedTo(room))
-        super().open_beside()
 
     @Slot()
     def show_values(self) -> None:
@@ -219,12 +212,6 @@ class SettingsWindow(ChildWindow):
         super().resizeEvent(event)
         self._fold()
         self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Take what is being written before the window loses sight of it."""
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
-            self.list.finish()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the surface at the left."""
@@ -272,6 +259,7 @@ class SettingsWindow(ChildWindow):
         self.foot.show_all.clicked.connect(lambda: self.show_group(None))
         self.foot.load.clicked.connect(self.load_requested)
         self._close.clicked.connect(self.close)
+        self.deactivated.connect(self.list.finish)  # before the window loses sight of it
         self.closed.connect(self.list.finish)
         QShortcut(QKeySequence.StandardKey.Find, self).activated.connect(self._focus_search)
         self.theme.changed.connect(self._take_theme)

@@ -36,6 +36,7 @@ class SpeedWindow(ChildWindow):
         measure_requested, stop_requested, load_requested: the buttons.
     """
 
+    screen_share = 0.9
     look_requested = Signal()
     measure_requested = Signal()
     stop_requested = Signal()
@@ -86,14 +87,6 @@ class SpeedWindow(ChildWindow):
         self._figures.show_facts(facts_of(facts) if facts is not None else ())
         self._show_advice(facts)
         self._show_foot(facts)
-
-    @Slot()
-    def open_beside(self) -> None:
-        """As large as it wants to be, where the screen allows it."""
-        if not self.isVisible():
-            room = self.screen().availableSize() * 0.9
-            self.resize(self.sizeHint().boundedTo(room))
-        super().open_beside()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Free memory may be another by now."""

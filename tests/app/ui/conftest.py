@@ -14,7 +14,9 @@ from pytestqt.qtbot import QtBot
 from app.core.settings import Settings
 from app.ui.application_look import ApplicationLook
 from app.ui.main_window import MainWindow
+from app.ui.mark import MarkClock
 from app.ui.theme import Theme
+from app.ui.transcript_view import TranscriptView
 from tests.fakes import ScriptedSession, loaded_model
 
 
@@ -30,6 +32,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def theme(qapp: QApplication) -> Theme:
     """The light theme at 100 %."""
     return Theme("light")
+
+
+@pytest.fixture
+def transcript(qtbot: QtBot, theme: Theme) -> TranscriptView:
+    """A transcript of 900 by 700 px."""
+    clock = MarkClock()
+    view = TranscriptView(theme, clock)
+    clock.setParent(view)
+    qtbot.addWidget(view)
+    view.resize(900, 700)
+    view.show()
+    return view
 
 
 @pytest.fixture

@@ -9,11 +9,9 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.ui.block_cuts import BEGINNING, END, cut_blocks, plain_text_of
-from app.ui.mark import MarkClock
 from app.ui.markdown import make_parser, parse_blocks
 from app.ui.markdown_writer import write_markdown
 from app.ui.message_view import MessageView
-from app.ui.theme import Theme
 from app.ui.transcript_view import TranscriptView
 from tests.app.ui.chats import REPLY, chat, long_chat, reply, user
 from tests.app.ui.documents import examples, random_document
@@ -49,18 +47,6 @@ if x:
 
 End\\*s with ![a cat](cat.png)!
 """
-
-
-@pytest.fixture
-def transcript(qtbot: QtBot, theme: Theme) -> TranscriptView:
-    """A transcript of 900 by 700 px."""
-    clock = MarkClock()
-    view = TranscriptView(theme, clock)
-    clock.setParent(view)
-    qtbot.addWidget(view)
-    view.resize(900, 700)
-    view.show()
-    return view
 
 
 def view_of(transcript: TranscriptView, row: int) -> MessageView:

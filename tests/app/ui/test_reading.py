@@ -12,7 +12,6 @@ from pytestqt.qtbot import QtBot
 from app.ui.block_pictures import HIGHEST, BlockPictures
 from app.ui.block_views import BlockView, TextBlockView
 from app.ui.code_block import CodeBlockView
-from app.ui.mark import MarkClock
 from app.ui.markdown import Runs
 from app.ui.message_view import MessageView
 from app.ui.rich_text import PlacedText
@@ -23,18 +22,6 @@ from tests.app.ui.chats import chat, growing, reply, user
 from tests.benchmarks.bench_stream import markdown_tokens
 
 HEBREW = "שלום עולם, מה שלומך?"
-
-
-@pytest.fixture
-def transcript(qtbot: QtBot, theme: Theme) -> TranscriptView:
-    """A transcript of 900 by 700 px."""
-    clock = MarkClock()
-    view = TranscriptView(theme, clock)
-    clock.setParent(view)
-    qtbot.addWidget(view)
-    view.resize(900, 700)
-    view.show()
-    return view
 
 
 def show_reply(transcript: TranscriptView, text: str) -> MessageView:

@@ -11,7 +11,6 @@ from pytestqt.qtbot import QtBot
 
 from app.core.conversation import MessageState
 from app.runtime.facts import Notice, NoticeAction, NoticeKind, ReadingProgress
-from app.ui.mark import MarkClock
 from app.ui.message_view import MessageView
 from app.ui.reply_view import ReplyView
 from app.ui.theme import Theme
@@ -20,15 +19,10 @@ from tests.app.ui.chats import REPLY, chat, growing, long_chat, reply, user
 
 
 @pytest.fixture
-def transcript(qtbot: QtBot, theme: Theme) -> TranscriptView:
+def transcript(transcript: TranscriptView) -> TranscriptView:
     """A transcript of 900 by 600 px."""
-    clock = MarkClock()
-    view = TranscriptView(theme, clock)
-    clock.setParent(view)
-    qtbot.addWidget(view)
-    view.resize(900, 600)
-    view.show()
-    return view
+    transcript.resize(900, 600)
+    return transcript
 
 
 def message_view(transcript: TranscriptView, row: int) -> MessageView:
